@@ -4,8 +4,7 @@ import os
 
 # Two workers on two cores: a library that starts its own threads only fights its neighbour. OpenMP, BLAS and numba
 # read these once, when they are loaded, and child processes inherit them.
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", NUMBA_NUM_THREADS="1")
 
 from pathlib import Path
 
@@ -39,5 +38,5 @@ def real_data(request: pytest.FixtureRequest) -> Path:
     """The folder given by --real-data; a test that asks for it skips without one."""
     folder = request.config.getoption("--real-data")
     if folder is None:
-        pytest.skip("needs real data: give the folder with --real-data DIR")
+        pytest.skip("needs real data: give the folder with `pytest tests --real-data DIR`")
     return Path(folder).resolve()
