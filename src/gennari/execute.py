@@ -1,7 +1,17 @@
 """Many independent tasks on local processes: callables in, results out; knows nothing of brains."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import multiprocessing
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar, cast
+
+from gennari.errors import InputError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 class Tick(NamedTuple):
@@ -15,3 +25,144 @@ class Tick(NamedTuple):
 
 Report = Callable[[Tick], None]
 """What long work calls to say how far it is; the command line turns it into bars or lines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A task that raised.
+
+    Attributes:
+        index: its place among the tasks.
+        task: its name.
+        reason: 'ErrorType: message'.
+        trace: the traceback as text, for a log.
+        bad_input: it raised an InputError.
+    """
+
+    index: int
+    task: str
+    reason: str
+    trace: str
+    bad_input: bool
+
+
+class TasksFailed(RuntimeError):
+    """Some tasks failed; the others were finished and their results are kept here.
+
+    Attributes:
+        failures: one for each failed task, in the order of the tasks.
+        results: in the order of the tasks, None where a task failed.
+    """
+
+    def __init__(self, message: str, failures: Sequence[Failure], results: Sequence[object]) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)
+        self.results = tuple(results)
+
+
+def run_tasks(
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    workers: int = 1,
+    executor: Executor | None = None,
+    tick: Report | None = None,
+    stage: str = "tasks",
+    name: Callable[[Task], str] = str,
+) -> list[Result]:
+    """Apply `function` to each task and return the results in the order of the tasks.
+
+    A task that raises does not stop the others: all are run, then the failed ones are named. With more than one worker
+    (or an executor) function, tasks and results must be picklable and a script needs its `if __name__ == "__main__"`.
+
+    Args:
+        function: a function of a module, or a partial of one.
+        tasks: what it is called with, one at a time.
+        workers: local processes, freshly spawned; 1 runs everything in this process. Ignored when an executor is given.
+        executor: any concurrent.futures executor (Dask gives one); it stays open.
+        tick: told after each finished task.
+        stage: how the ticks call the work.
+        name: how a task is called in ticks and errors.
+
+    Raises:
+        InputError: every failed task raised an InputError.
+        TasksFailed: tasks failed for another reason; holds the results of the others.
+        ValueError: `workers` is less than 1.
+    """
+    if workers < 1:
+        raise ValueError(f"run_tasks needs at least one worker, got {workers}")
+    values: list[Result | None] = [None] * len(tasks)
+    failures: list[Failure] = []
+    finished = _in_pool(function, tasks, workers, executor) if executor or workers > 1 else _here(function, tasks)
+    for done, (index, (value, error)) in enumerate(finished, start=1):
+        values[index] = value
+        if error:
+            failures.append(Failure(index=index, task=name(tasks[index]), **error._asdict()))
+        if tick:
+            tick(Tick(stage, done, len(tasks), name(tasks[index]) + (f" failed ({error.reason})" if error else "")))
+    if failures:
+        raise _summary(sorted(failures, key=lambda failure: failure.index), values, stage)
+    return cast(list[Result], values)
+
+
+class _Error(NamedTuple):
+    reason: str
+    trace: str
+    bad_input: bool
+
+
+_Outcome = tuple[Result | None, _Error | None]
+
+
+def _attempt(function: Callable[[Task], Result], task: Task) -> _Outcome[Result]:
+    """Runs in the worker; errors travel back as text, since not every exception survives pickling."""
+    try:
+        return function(task), None
+    except Exception as error:
+        return None, _described(error)
+
+
+def _described(error: BaseException) -> _Error:
+    bad_input = isinstance(error, InputError)
+    reason = str(error) if bad_input else f"{type(error).__name__}: {error}"
+    return _Error(reason, "".join(traceback.format_exception(error)), bad_input)
+
+
+def _here(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, _Outcome[Result]]]:
+    for index, task in enumerate(tasks):
+        yield index, _attempt(function, task)
+
+
+def _in_pool(
+    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int, executor: Executor | None
+) -> Iterator[tuple[int, _Outcome[Result]]]:
+    with _opened(executor, min(workers, len(tasks) or 1)) as pool:
+        futures: dict[Future[_Outcome[Result]], int] = {
+            pool.submit(_attempt, function, task): index for index, task in enumerate(tasks)
+        }
+        try:
+            for future in as_completed(futures):
+                error = future.exception()  # the worker died, or something could not be pickled
+                yield futures[future], (None, _described(error)) if error else future.result()
+        finally:
+            for future in futures:
+                future.cancel()  # nothing to cancel unless we were interrupted
+
+
+@contextmanager
+def _opened(executor: Executor | None, workers: int) -> Iterator[Executor]:
+    if executor is not None:
+        yield executor
+        return
+    # spawn: a forked child would inherit locks of torch's and numba's threads
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+def _summary(failures: Sequence[Failure], values: Sequence[object], stage: str) -> InputError | TasksFailed:
+    listed = "; ".join(f"{failure.task}: {failure.reason}" for failure in failures[:3])
+    more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
+    message = f"{len(failures)} of {len(values)} {stage} failed, the others are done: {listed}{more}"
+    if all(failure.bad_input for failure in failures):
+        return InputError(message)
+    return TasksFailed(message, failures, values)

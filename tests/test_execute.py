@@ -1,0 +1,144 @@
+import os
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gennari.errors import InputError
+from gennari.execute import TasksFailed, Tick, run_tasks
+
+
+@pytest.fixture(autouse=True)
+def _children_find_this_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])  # a spawned child is handed sys.path
+
+
+def square(value: int) -> int:
+    return value * value
+
+
+def square_unless_three(value: int) -> int:
+    if value == 3:
+        raise ZeroDivisionError("three is one too many")
+    return value * value
+
+
+class NeedsTwo(Exception):
+    """Pickles, but cannot be unpickled."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first)
+
+
+def raise_what_does_not_unpickle(value: int) -> int:
+    raise NeedsTwo(str(value), "b")
+
+
+def refuse(value: int) -> int:
+    raise InputError(f"sections must be even, got {value}; give another")
+
+
+def die_at_two(value: int) -> int:
+    if value == 2:
+        os._exit(1)
+    return value
+
+
+def lambda_of(value: int) -> object:
+    return lambda: value
+
+
+def test_results_come_in_the_order_of_the_tasks_in_this_process_and_in_others():
+    expected = [square(value) for value in range(6)]
+    assert run_tasks(square, range(6)) == expected
+    assert run_tasks(square, range(6), workers=2) == expected
+
+
+def test_no_tasks_give_no_results():
+    assert run_tasks(square, []) == []
+    assert run_tasks(square, [], workers=2) == []
+
+
+def test_one_worker_runs_in_this_process():
+    assert run_tasks(lambda _: os.getpid(), [0, 1]) == [os.getpid()] * 2
+
+
+def test_a_given_executor_is_used_and_left_open():
+    with ThreadPoolExecutor(1) as executor:
+        assert run_tasks(lambda _: os.getpid(), [0], executor=executor) == [os.getpid()]
+        assert executor.submit(square, 3).result() == 9
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_task_is_named_with_its_reason_and_the_others_are_done(workers: int):
+    with pytest.raises(
+        TasksFailed, match=r"1 of 5 sections failed, .*: section 3: ZeroDivisionError: three is one"
+    ) as caught:
+        run_tasks(square_unless_three, range(5), workers=workers, stage="sections", name=lambda task: f"section {task}")
+    assert caught.value.results == (0, 1, 4, None, 16)
+    (failure,) = caught.value.failures
+    assert (failure.index, failure.task) == (3, "section 3")
+    assert "square_unless_three" in failure.trace
+
+
+def test_only_the_first_three_failures_are_spelled_out():
+    with pytest.raises(TasksFailed, match=r"4 of 4 tasks failed.*; and 1 more$"):
+        run_tasks(square_unless_three, [3] * 4)
+
+
+def test_an_exception_that_does_not_survive_pickling_is_reported_all_the_same():
+    with pytest.raises(TypeError):
+        pickle.loads(pickle.dumps(NeedsTwo("a", "b")))
+    with pytest.raises(TasksFailed, match="NeedsTwo: 7"):
+        run_tasks(raise_what_does_not_unpickle, [7], workers=2)
+
+
+def test_a_result_that_cannot_be_pickled_is_a_failure_of_its_task():
+    with pytest.raises(TasksFailed, match=r"1 of 1 tasks failed.*pickle"):
+        run_tasks(lambda_of, [1], workers=2)
+
+
+def test_a_worker_that_dies_is_reported_and_does_not_hang():
+    with pytest.raises(TasksFailed, match="BrokenProcessPool"):
+        run_tasks(die_at_two, range(4), workers=2)
+
+
+def test_bad_input_alone_stays_bad_input():
+    with pytest.raises(InputError, match="1 of 1 tasks failed, the others are done: 5: sections must be even, got 5"):
+        run_tasks(refuse, [5])
+
+
+def test_ticks_count_every_task_and_name_failures():
+    ticks: list[Tick] = []
+    with pytest.raises(TasksFailed):
+        run_tasks(square_unless_three, [2, 3], tick=ticks.append, stage="squares")
+    assert ticks == [
+        Tick("squares", 1, 2, "2"),
+        Tick("squares", 2, 2, "3 failed (ZeroDivisionError: three is one too many)"),
+    ]
+
+
+def test_an_interruption_cancels_what_has_not_begun():
+    begun: list[int] = []
+    first_is_told = threading.Event()
+
+    def work(value: int) -> None:
+        begun.append(value)
+        if value:
+            first_is_told.wait(timeout=10)
+
+    def stop(tick: Tick) -> None:
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(1) as executor:
+        with pytest.raises(KeyboardInterrupt):
+            run_tasks(work, range(50), executor=executor, tick=stop)
+        first_is_told.set()
+    assert len(begun) <= 2
+
+
+def test_less_than_one_worker_is_refused():
+    with pytest.raises(ValueError, match="at least one worker, got 0"):
+        run_tasks(square, [1], workers=0)
