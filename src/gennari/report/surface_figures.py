@@ -1,0 +1,182 @@
+"""Figures on the cortical surface: where patches come from, and which area lies where."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy.sparse.csgraph import dijkstra
+
+from gennari.records import IGNORE, SIDES, Hemisphere, LabelSet, PatchTable, Side, TriangleMesh
+from gennari.report.render import Picture, View, render
+from gennari.report.style import BLUE, MUTED, bare, rgb, scale_bar, styled
+from gennari.surface.curvature import mean_curvature_per_mm
+from gennari.surface.mesh import adjacency, interpolate
+
+DOT = "#c8102e"
+_BEHIND = 0.55  # cameras stand a little behind, since the occipital lobe is what we look at
+_VIEWS: dict[tuple[Side, str], View] = {
+    ("L", "lateral"): View(towards=(-1, -_BEHIND, 0)),
+    ("L", "medial"): View(towards=(1, -_BEHIND, -0.15)),
+    ("R", "medial"): View(towards=(-1, -_BEHIND, -0.15)),
+    ("R", "lateral"): View(towards=(1, -_BEHIND, 0)),
+}
+_SIDE_NAMES: dict[Side, str] = {"L": "Left", "R": "Right"}
+_SPACING_MM = 0.35
+
+
+@styled
+def sampling_locations(
+    hemispheres: Sequence[Hemisphere], patches: PatchTable, pair: tuple[int, int] | None = None
+) -> Figure:
+    """Where patches were sampled, on the pial and on the inflated surface (Spitzer et al. 2018, Fig. 1a).
+
+    Args:
+        hemispheres: left and right.
+        patches: one dot each; their faces and weights name the places on every surface.
+        pair: two rows of `patches` of the same side, joined by a blue line along the surface. The line follows mesh
+            edges and is a drawing; distances come from elsewhere.
+    """
+    figure, axes, blank = _panels(("pial", "inflated"))
+    grey = {hemisphere.side: _folds(hemisphere) for hemisphere in hemispheres}
+    by_side = {hemisphere.side: hemisphere for hemisphere in hemispheres}
+    between = None if pair is None else _vertices_between(by_side, patches.take(np.array(pair)))
+    for row, surface in enumerate(("pial", "inflated")):
+        for column, ((side, _), view) in enumerate(_VIEWS.items()):
+            panel: Axes = axes[row, column]
+            hemisphere = by_side[side]
+            mesh: TriangleMesh = getattr(hemisphere, surface)
+            picture = render(mesh, grey[side], view, _SPACING_MM)
+            _show(panel, picture)
+            ours = np.flatnonzero(_side_index(patches.side) == SIDES.index(side))
+            places = interpolate(mesh.vertices_mm, mesh.faces, patches.face[ours], patches.weights[ours])
+            _dots(panel, picture, places)
+            if between is not None and pair is not None and pair[0] in ours:
+                _path(panel, picture, mesh.vertices_mm[between])
+            if surface == "pial":
+                scale_bar(panel, picture.width_mm, MUTED, share=0.2, y=0.0)
+    marks = [Line2D([], [], marker="o", linestyle="", markersize=4, color=DOT, label=f"{len(patches):,} patch centres")]
+    if pair is not None:
+        marks.append(Line2D([], [], color=BLUE, linewidth=2, label="one pair, joined along the surface"))
+    blank.legend(handles=marks, loc="center", ncols=2)
+    return figure
+
+
+@styled
+def areas_on_surface(
+    hemispheres: Sequence[Hemisphere], maps: dict[str, tuple[Int[np.ndarray, "_"], ...]], label_set: LabelSet
+) -> Figure:
+    """Area maps on the inflated surface, one row a map.
+
+    Args:
+        hemispheres: left and right.
+        maps: for each name, class indices per vertex of each hemisphere; IGNORE and tissue classes are left grey.
+        label_set: names and colours.
+    """
+    figure, axes, blank = _panels(tuple(maps))
+    for row, labels in enumerate(maps.values()):
+        for column, ((side, _), view) in enumerate(_VIEWS.items()):
+            index = [hemisphere.side for hemisphere in hemispheres].index(side)
+            colours = _painted(_folds(hemispheres[index]), labels[index], label_set)
+            _show(axes[row, column], render(hemispheres[index].inflated, colours, view, _SPACING_MM))
+    present = [k for k in range(label_set.first_area, len(label_set.names)) if _occurs(k, maps)]
+    patches = [Patch(color=label_set.colours[k], label=label_set.names[k]) for k in present]
+    blank.legend(handles=patches, loc="center", ncols=min(len(patches), 13) or 1, handlelength=1, columnspacing=1.2)
+    return figure
+
+
+def _panels(rows: Sequence[str]) -> tuple[Figure, np.ndarray, Axes]:
+    """Rows of four views, and one more row for a legend."""
+    figure = Figure(figsize=(11, 2.35 * len(rows) + 0.55))
+    ratios = [1.0] * len(rows) + [0.12]
+    grid = figure.add_gridspec(
+        len(rows) + 1, 4, height_ratios=ratios, left=0.045, right=0.995, top=0.93, bottom=0.01, wspace=0.03, hspace=0.05
+    )
+    axes = np.array([[figure.add_subplot(grid[row, column]) for column in range(4)] for row in range(len(rows))])
+    for column, (side, view) in enumerate(_VIEWS):
+        box = axes[0, column].get_position()
+        name = f"{_SIDE_NAMES[side]}, {view}"
+        figure.text((box.x0 + box.x1) / 2, 0.955, name, fontsize=9, fontweight="bold", ha="center")
+    for row, name in enumerate(rows):
+        bare(axes[row, 0])
+        axes[row, 0].set_ylabel(name, fontsize=9, fontweight="bold", color=MUTED)
+    blank = figure.add_subplot(grid[len(rows), :])
+    bare(blank)
+    return figure, axes, blank
+
+
+def _show(axes: Axes, picture: Picture) -> None:
+    bare(axes)
+    axes.imshow(picture.rgba, interpolation="antialiased")
+    axes.set_xlim(0, picture.rgba.shape[1])
+    axes.set_ylim(picture.rgba.shape[0], 0)
+
+
+def _folds(hemisphere: Hemisphere) -> Float[np.ndarray, "v 3"]:
+    """Light grey on crowns, darker grey in sulci, palest where there is no cortex."""
+    neighbours = adjacency(hemisphere.mid)
+    neighbours.data[:] = 1.0
+    degree = np.maximum(neighbours.sum(axis=1), 1)
+    bend = mean_curvature_per_mm(hemisphere.mid)
+    for _ in range(6):  # folds are centimetres wide, curvature is as rough as the mesh
+        bend = 0.5 * bend + 0.5 * (neighbours @ bend) / degree
+    grey = 0.80 + 0.13 * np.tanh(bend / 0.03)
+    grey[hemisphere.medial_wall] = 0.97
+    return np.repeat(grey[:, None], 3, axis=1)
+
+
+def _painted(
+    grey: Float[np.ndarray, "v 3"], labels: Int[np.ndarray, "v"], label_set: LabelSet
+) -> Float[np.ndarray, "v 3"]:
+    colours = grey.copy()
+    table = np.array([rgb(colour) for colour in label_set.colours])
+    areas = (labels >= label_set.first_area) & (labels != IGNORE)
+    # some of the folding shows through, so that an area can be found on it
+    colours[areas] = table[labels[areas]] * (0.55 + 0.5 * grey[areas])
+    return np.clip(colours, 0, 1)
+
+
+def _occurs(index: int, maps: dict[str, tuple[Int[np.ndarray, "_"], ...]]) -> bool:
+    return any((labels == index).any() for sides in maps.values() for labels in sides)
+
+
+def _side_index(side: np.ndarray) -> np.ndarray:
+    """Sides as indices into SIDES, whether a table holds them as such or as letters."""
+    if np.issubdtype(side.dtype, np.integer):
+        return side
+    return np.array([SIDES.index(letter) for letter in side], dtype=int)
+
+
+def _dots(axes: Axes, picture: Picture, points_mm: Float[np.ndarray, "n 3"]) -> None:
+    row_col = picture.place_px(points_mm)[picture.is_seen(points_mm)]
+    size = np.clip(9000 / max(len(points_mm), 1), 1.2, 9)
+    axes.scatter(row_col[:, 1], row_col[:, 0], s=size, color=DOT, linewidths=0, alpha=0.85)
+
+
+def _vertices_between(hemispheres: dict[Side, Hemisphere], ends: PatchTable) -> Int[np.ndarray, "n"]:
+    sides = _side_index(ends.side)
+    if sides[0] != sides[1]:
+        raise ValueError(f"a pair must lie on one hemisphere, got sides {ends.side.tolist()}")
+    mesh = hemispheres[SIDES[sides[0]]].mid
+    first, last = (int(vertex) for vertex in ends.vertex)
+    _, before = dijkstra(adjacency(mesh), indices=first, return_predecessors=True)
+    path = [last]
+    while path[-1] != first:
+        if before[path[-1]] < 0:
+            raise ValueError(f"a pair must lie on one piece of surface; vertices {first} and {last} do not")
+        path.append(int(before[path[-1]]))
+    return np.array(path)
+
+
+def _path(axes: Axes, picture: Picture, points_mm: Float[np.ndarray, "n 3"]) -> None:
+    points = points_mm.copy()
+    for _ in range(8):  # edges zigzag; a geodesic does not
+        points[1:-1] = 0.25 * points[:-2] + 0.5 * points[1:-1] + 0.25 * points[2:]
+    row_col = picture.place_px(points)
+    row_col[~picture.is_seen(points, slack_mm=2.0)] = np.nan
+    axes.plot(row_col[:, 1], row_col[:, 0], color=BLUE, linewidth=2)
+    ends = row_col[[0, -1]]
+    axes.scatter(ends[:, 1], ends[:, 0], s=26, color=BLUE, edgecolors="white", linewidths=0.8, zorder=3)
