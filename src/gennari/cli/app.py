@@ -1,0 +1,31 @@
+"""The command line: every verb is registered by import path and imported when it is run."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+
+from gennari import __version__
+from gennari.cli.outcome import INTERRUPTED, guarded
+
+VERBS = ("demo", "phantom", "sample", "pretrain", "finetune", "segment", "evaluate", "report")
+
+app = App(
+    name="gennari",
+    help="Map cytoarchitectonic areas of the human brain: sections and surfaces in, area maps out.",
+    version=__version__,
+    help_on_error=False,
+)
+for _verb in VERBS:
+    app.command(f"gennari.cli.{_verb}:{_verb}", name=_verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with 0 (done), 2 (wrong usage or bad input) or 75 (interrupted, resumable)."""
+    sys.exit(guarded(lambda: app(arguments, exit_on_error=True, print_error=True, result_action="return_value")))
+
+
+__all__ = ["INTERRUPTED", "app", "main"]
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Progress for people: bars with the time left on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from gennari.execute import Report, Tick
+
+LINE_EVERY_S = 15.0
+
+
+@contextmanager
+def progress(stream: TextIO = sys.stderr) -> Iterator[Report]:
+    """A `tick` to hand to long work; bars if `stream` is a terminal, else a line at least LINE_EVERY_S apart."""
+    if not stream.isatty():
+        yield _Lines(stream)
+        return
+    columns = (
+        TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(file=stream)) as bars:
+        yield _Bars(bars)
+
+
+class _Bars:
+    def __init__(self, bars: Progress) -> None:
+        self._bars, self._tasks = bars, {}
+
+    def __call__(self, tick: Tick) -> None:
+        if tick.stage not in self._tasks:
+            self._tasks[tick.stage] = self._bars.add_task(tick.stage, total=tick.total, note="")
+        self._bars.update(self._tasks[tick.stage], completed=tick.done, total=tick.total, note=tick.note)
+
+
+class _Lines:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._began, self._last = stream, {}, {}
+
+    def __call__(self, tick: Tick) -> None:
+        now = time.monotonic()
+        began = self._began.setdefault(tick.stage, (now, tick.done))
+        finished = tick.done >= tick.total
+        if not finished and now - self._last.get(tick.stage, -1e9) < LINE_EVERY_S:
+            return
+        self._last[tick.stage] = now
+        self._stream.write(f"{tick.stage}: {tick.done}/{tick.total}{_left(tick, began, now)} {tick.note}".rstrip() + "\n")
+        self._stream.flush()
+
+
+def _left(tick: Tick, began: tuple[float, int], now: float) -> str:
+    since, first = began
+    if tick.done >= tick.total:
+        return f" in {now - since:.0f} s"
+    if tick.done <= first:
+        return ""
+    return f", {(now - since) / (tick.done - first) * (tick.total - tick.done):.0f} s left"

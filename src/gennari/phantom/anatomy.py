@@ -1,0 +1,125 @@
+"""Where the areas lie: scores per vertex, from landmarks on fsaverage or from a real probability map.
+
+A score says how much a vertex speaks for a cytoarchitecture; the largest wins. Scores are linear inside a face, so
+borders do not follow the mesh's edges.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float, Float32
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
+from scipy.special import ndtr
+
+from gennari.phantom.fields import wave_field
+from gennari.phantom.layers import AREAS, COLUMNS, OTHER_TYPES
+from gennari.records import Hemisphere
+from gennari.surface.mesh import adjacency
+
+CALCARINE_MM = ((-9, -97, -3), (-7, -88, 2), (-8, -78, 5), (-13, -68, 7), (-17, -60, 6))
+"""The calcarine sulcus, left hemisphere, fsaverage (MNI305): the axis of hOc1, from the pole forward."""
+BELTS_MM = (13.0, 22.0, 31.0, 40.0)
+"""Outer limits of hOc1, hOc2, hOc3 and hOc4, as distances from the axis along the cortex."""
+DORSAL_MM, VENTRAL_MM = (-14, -82, 28), (-18, -75, -14)
+"""The cuneus and the lingual gyrus: whichever is nearer says dorsal or ventral."""
+DISCS_MM: Mapping[str, tuple[tuple[float, float, float], float]] = MappingProxyType({
+    "hOc4la": ((-44, -80, -2), 14.0),
+    "hOc4lp": ((-36, -89, 3), 15.0),
+    "hOc5": ((-45, -70, 4), 11.0),
+    "FG1": ((-31, -71, -12), 12.0),
+    "FG2": ((-42, -68, -15), 12.0),
+    "FG3": ((-30, -53, -11), 14.0),
+    "FG4": ((-42, -52, -18), 15.0),
+})  # fmt: skip
+"""Areas beyond the belts: centre (published centres of the Julich maps, rounded) and radius."""
+BORDER_WIDTH_MM = 0.5
+"""Over how much two cytoarchitectures blend; hOc1/hOc2 is sharper (0.2 mm)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What is common to all individuals of one geometry, for one hemisphere.
+
+    Attributes:
+        evidence: (v, c) one column a cytoarchitecture of COLUMNS. Signed distances in mm (inside positive) where
+            `unit_mm` is set, log probabilities otherwise.
+        unit_mm: whether evidence is in mm.
+    """
+
+    evidence: Float32[np.ndarray, "v c"]
+    unit_mm: bool
+
+
+def layout_from_landmarks(hemisphere: Hemisphere) -> Layout:
+    """Thirteen areas in the human topology on fsaverage: belts around the calcarine, discs beyond.
+
+    Distances are shortest paths along edges: 10 % too long and harmless, since they only shape the areas.
+    """
+    mid = hemisphere.mid
+    mirror = np.array([1.0 if hemisphere.side == "L" else -1.0, 1.0, 1.0])
+    tree, graph = cKDTree(mid.vertices_mm), adjacency(mid)
+
+    def distance_from(points: object) -> Float[np.ndarray, "v"]:
+        seeds = np.unique(tree.query(np.atleast_2d(np.asarray(points, float)) * mirror)[1])
+        return dijkstra(graph, indices=seeds, min_only=True)
+
+    axis = distance_from(_densify(np.array(CALCARINE_MM, float)))
+    to_dorsal = 0.5 * (distance_from(VENTRAL_MM) - distance_from(DORSAL_MM))
+    r1, r2, r3, r4 = BELTS_MM
+    score = {
+        "hOc1": r1 - axis,
+        "hOc2": np.minimum(axis - r1, r2 - axis),
+        "hOc3d": np.minimum.reduce([axis - r2, r3 - axis, to_dorsal]),
+        "hOc3v": np.minimum.reduce([axis - r2, r3 - axis, -to_dorsal]),
+        "hOc4d": np.minimum.reduce([axis - r3, r4 - axis, to_dorsal]),
+        "hOc4v": np.minimum.reduce([axis - r3, r4 - axis, -to_dorsal]),
+    }
+    discs = {name: radius - distance_from(centre) for name, (centre, radius) in DISCS_MM.items()}
+    # other cortex is outside of everything: at a border between two areas it has no say
+    other = -np.maximum.reduce([r4 - axis, *discs.values()])
+    score |= discs
+    evidence = np.column_stack([*(score[name] for name in AREAS), *(other for _ in OTHER_TYPES)])
+    return Layout(evidence=np.clip(evidence, -60.0, 60.0).astype(np.float32), unit_mm=True)
+
+
+def layout_from_probabilities(probability: Float[np.ndarray, "v a"], names: tuple[str, ...]) -> Layout:
+    """Log probabilities of the thirteen areas; what no area claims is other cortex.
+
+    Args:
+        probability: (v, a) per vertex.
+        names: its columns; areas beyond the thirteen (hOc6, FG5) count as other cortex.
+    """
+    areas = np.column_stack([probability[:, names.index(name)] for name in AREAS]).clip(0, 1)
+    areas /= np.maximum(areas.sum(axis=1, keepdims=True), 1.0)
+    other = np.repeat((1.0 - areas.sum(axis=1, keepdims=True)) / len(OTHER_TYPES), len(OTHER_TYPES), axis=1)
+    return Layout(evidence=np.log(np.column_stack([areas, other]) + 1e-9).astype(np.float32), unit_mm=False)
+
+
+def draw_scores(
+    layout: Layout, hemisphere: Hemisphere, rng: np.random.Generator, border_sd_mm: float
+) -> Float32[np.ndarray, "v c"]:
+    """One individual's scores in mm: the layout moved by smooth random fields on the inflated surface.
+
+    From landmarks each area's signed distance gets a Gaussian field of SD `border_sd_mm`. From a probability map each
+    log probability gets a field with Gumbel margins: the largest sum then falls on an area exactly as often as its
+    probability says (Gumbel-max), and neighbouring vertices agree because the fields are smooth.
+    """
+    points = hemisphere.mirrored_inflated_mm
+    field = wave_field(rng, len(COLUMNS), 15.0)(points)
+    kinds = 3.0 * wave_field(rng, len(OTHER_TYPES), 20.0)(points)
+    if layout.unit_mm:
+        scores = layout.evidence + border_sd_mm * field
+        scores[:, len(AREAS) :] += border_sd_mm * (field[:, -1:] - field[:, len(AREAS) :])
+        scores[:, len(AREAS) :] += kinds - kinds.max(axis=1, keepdims=True)
+        return scores.astype(np.float32)
+    gumbel = -np.log(-np.log(np.clip(ndtr(field.astype(float)), 1e-9, 1 - 1e-9)))
+    # a log probability falls by about one per 2 mm across the maps' transition zones
+    return (2.0 * (layout.evidence + gumbel)).astype(np.float32)
+
+
+def _densify(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "m 3"]:
+    at = np.arange(0, len(points) - 1 + 1e-9, 0.05)
+    return np.column_stack([np.interp(at, np.arange(len(points)), points[:, i]) for i in range(3)])
