@@ -1,0 +1,150 @@
+"""Weights on disk: safetensors with the network's config beside the tensors, and their way from net to net by name."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from gennari.errors import InputError
+from gennari.nets.area_unet import AreaUNet
+from gennari.nets.siamese import SiameseNet
+from gennari.nets.sizes import TextureConfig
+from gennari.sources.atomic import atomic_path
+from gennari.sources.documents import parse
+
+Net = TypeVar("Net", bound=nn.Module)
+_TEXTURE = "texture."
+_FREE = {"patch_px", "features", "output_level"}
+"""What may differ between two nets that share texture weights: it changes no layer of the branch."""
+
+
+class NetRecord(BaseModel):
+    """What a weights file says of the network it belongs to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    config: TextureConfig
+    classes: int = 0
+    atlas_channels: int = 0
+    atlas_widths: tuple[int, ...] = ()
+
+
+def describe(net: SiameseNet | AreaUNet) -> NetRecord:
+    """The record of a network."""
+    if isinstance(net, SiameseNet):
+        return NetRecord(kind="siamese", config=net.config)
+    return NetRecord(
+        kind="area-unet",
+        config=net.config,
+        classes=net.classes,
+        atlas_channels=net.atlas_channels,
+        atlas_widths=net.atlas_widths,
+    )
+
+
+def save_net(path: Path, net: SiameseNet | AreaUNet, notes: Mapping[str, str] | None = None) -> None:
+    """Write weights, buffers and record of a network; `notes` go into the metadata as they are."""
+    write_tensors(path, net.state_dict(), {**(notes or {}), "net": describe(net).model_dump_json()})
+
+
+def load_siamese(path: Path) -> SiameseNet:
+    """The Siamese network of a weights file, in evaluation mode.
+
+    Raises:
+        InputError: no such file, cut short, or of another network.
+    """
+    tensors, record = _read_net(path, "siamese")
+    return _filled(SiameseNet(record.config), tensors, path)
+
+
+def load_area_unet(path: Path) -> AreaUNet:
+    """The U-Net of a weights file, in evaluation mode; raises InputError as `load_siamese` does."""
+    tensors, record = _read_net(path, "area-unet")
+    net = AreaUNet(record.config, record.classes, record.atlas_channels, record.atlas_widths)
+    return _filled(net, tensors, path)
+
+
+def transfer_texture(path: Path, net: SiameseNet | AreaUNet) -> None:
+    """Copy the texture branch of a weights file into `net`, batch norm statistics included; nothing else is touched.
+
+    Raises:
+        InputError: the branches differ; the message names the setting, or the layers that are missing, left over or of
+            another shape.
+    """
+    tensors, metadata = read_tensors(path)
+    theirs, ours = _record(metadata, path).config, net.config
+    branch = {name: value for name, value in tensors.items() if name.startswith(_TEXTURE)}
+    wanted = {name: value for name, value in net.state_dict().items() if name.startswith(_TEXTURE)}
+    _check_names(branch, wanted, path)
+    for key in TextureConfig.model_fields:
+        if key not in _FREE and getattr(theirs, key) != getattr(ours, key):
+            raise InputError(
+                f"texture weights must come from a branch of the same config; {path} has "
+                f"{key} = {getattr(theirs, key)}, the network {getattr(ours, key)}; use one preset for both"
+            )
+    net.load_state_dict(branch, strict=False)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file, atomically."""
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(plain, temporary, dict(metadata))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """(tensors, metadata) of a safetensors file, on the CPU.
+
+    Raises:
+        InputError: no such file, or cut short.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} must be a weights file, but there is none; was the training that writes it run?")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except SafetensorError as error:
+        raise InputError(f"{path} must be a whole safetensors file ({error}); train again or restore it") from error
+
+
+def _record(metadata: Mapping[str, str], path: Path) -> NetRecord:
+    if "net" not in metadata:
+        raise InputError(f"{path} must say which network it belongs to, but its metadata has no 'net'; is it ours?")
+    return parse(json.loads(metadata["net"]), NetRecord, str(path))
+
+
+def _read_net(path: Path, kind: str) -> tuple[dict[str, Tensor], NetRecord]:
+    tensors, metadata = read_tensors(path)
+    record = _record(metadata, path)
+    if record.kind != kind:
+        raise InputError(f"{path} must hold a {kind} network, got a {record.kind}; give the other stage's weights")
+    return tensors, record
+
+
+def _filled(net: Net, tensors: Mapping[str, Tensor], path: Path) -> Net:
+    _check_names(tensors, net.state_dict(), path)
+    net.load_state_dict(dict(tensors))
+    return net.eval()
+
+
+def _check_names(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
+    missing, left = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    shapes = [name for name in sorted(given.keys() & wanted.keys()) if given[name].shape != wanted[name].shape]
+    if not (missing or left or shapes):
+        return
+    problems = [f"{what}: {_some(names)}" for what, names in (("missing", missing), ("left over", left)) if names]
+    problems += [f"{name} has shape {tuple(given[name].shape)}, not {tuple(wanted[name].shape)}" for name in shapes[:1]]
+    raise InputError(
+        f"the weights in {path} must fit the network layer by layer; {'; '.join(problems)}; use the preset they were "
+        f"trained with"
+    )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from gennari.errors import InputError
+from gennari.nets.area_unet import AreaUNet
+from gennari.nets.siamese import SiameseNet
+from gennari.nets.sizes import PRESETS, TextureConfig
+from gennari.nets.weights import load_area_unet, load_siamese, read_tensors, save_net, transfer_texture
+
+CONFIG = TextureConfig(spacing_um=32, patch_px=40, stem_stride=1, channels=(4, 6, 8), convs=(2, 2, 1))
+
+
+def _trained(config: TextureConfig = CONFIG) -> SiameseNet:
+    net = SiameseNet(config).train()
+    net(torch.randn(3, 1, config.patch_px, config.patch_px))  # moves the batch norm statistics
+    return net
+
+
+def test_networks_come_back_as_they_were_saved(tmp_path: Path):
+    siamese, unet = _trained(), AreaUNet(CONFIG, 5, 7, (3, 2, 5)).to(memory_format=torch.channels_last)
+    save_net(tmp_path / "s.safetensors", siamese, {"note": "x"})
+    save_net(tmp_path / "u.safetensors", unet)
+    for path, net, load in (("s", siamese, load_siamese), ("u", unet, load_area_unet)):
+        back = load(tmp_path / f"{path}.safetensors")
+        assert not back.training
+        assert back.config == CONFIG
+        assert all(torch.equal(back.state_dict()[name], value) for name, value in net.state_dict().items())
+    assert read_tensors(tmp_path / "s.safetensors")[1]["note"] == "x"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.safetensors", "u.safetensors"]
+
+
+def test_only_the_texture_branch_is_transferred(tmp_path: Path):
+    siamese, unet = _trained(), AreaUNet(CONFIG.model_copy(update={"patch_px": 48}), 5)
+    before = {name: value.clone() for name, value in unet.state_dict().items()}
+    save_net(tmp_path / "s.safetensors", siamese)
+    transfer_texture(tmp_path / "s.safetensors", unet)
+    for name, value in unet.state_dict().items():
+        assert torch.equal(value, siamese.state_dict()[name] if name.startswith("texture.") else before[name])
+
+
+def test_the_other_presets_weights_are_refused_naming_the_layer(tmp_path: Path):
+    save_net(tmp_path / "s4.safetensors", SiameseNet(PRESETS["s4"]))
+    with pytest.raises(InputError, match=r"missing: texture\.blocks\.0\.conv2\.bias.* and 4 more"):
+        transfer_texture(tmp_path / "s4.safetensors", SiameseNet(PRESETS["s2"]))
+    save_net(tmp_path / "s2.safetensors", SiameseNet(PRESETS["s2"]))
+    with pytest.raises(InputError, match=r"left over: texture\.blocks\.0\.conv2\.bias"):
+        transfer_texture(tmp_path / "s2.safetensors", SiameseNet(PRESETS["s4"]))
+
+
+def test_layers_of_another_shape_are_refused(tmp_path: Path):
+    save_net(tmp_path / "s.safetensors", _trained())
+    wider = CONFIG.model_copy(update={"stem_channels": 20})
+    with pytest.raises(InputError, match=r"texture\.blocks\.0\.conv1\.weight has shape \(4, 16, 3, 3\), not \(4, 20"):
+        transfer_texture(tmp_path / "s.safetensors", AreaUNet(wider, 5))
+
+
+def test_equal_shapes_at_another_spacing_or_stem_are_refused(tmp_path: Path):
+    save_net(tmp_path / "s.safetensors", _trained())
+    with pytest.raises(InputError, match=r"spacing_um = 32.0, the network 16"):
+        transfer_texture(tmp_path / "s.safetensors", AreaUNet(CONFIG.model_copy(update={"spacing_um": 16}), 5))
+    with pytest.raises(InputError, match=r"stem_stride = 1, the network 2"):
+        transfer_texture(tmp_path / "s.safetensors", AreaUNet(CONFIG.model_copy(update={"stem_stride": 2}), 5))
+
+
+def test_the_wrong_kind_of_network_is_refused(tmp_path: Path):
+    save_net(tmp_path / "s.safetensors", _trained())
+    with pytest.raises(InputError, match="must hold a area-unet network, got a siamese"):
+        load_area_unet(tmp_path / "s.safetensors")
+
+
+def test_missing_cut_and_foreign_files_are_refused(tmp_path: Path):
+    path = tmp_path / "s.safetensors"
+    with pytest.raises(InputError, match="but there is none"):
+        load_siamese(path)
+    save_net(path, _trained())
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="whole safetensors file"):
+        load_siamese(path)
+    save_file({"x": torch.ones(2)}, path)
+    with pytest.raises(InputError, match="metadata has no 'net'"):
+        load_siamese(path)
+
+
+def test_a_record_without_its_tensors_is_refused(tmp_path: Path):
+    net = _trained()
+    save_net(tmp_path / "s.safetensors", net)
+    tensors, metadata = read_tensors(tmp_path / "s.safetensors")
+    del tensors["head.weight"]
+    save_file(tensors, tmp_path / "s.safetensors", metadata)
+    with pytest.raises(InputError, match=r"missing: head\.weight"):
+        load_siamese(tmp_path / "s.safetensors")
