@@ -1,0 +1,63 @@
+"""What is known of BigBrain's files: section numbers, the plane each stands for, ranges, licence."""
+
+import numpy as np
+from jaxtyping import Float
+
+from gennari.errors import InputError
+
+LICENCE = (
+    "BigBrain data are licensed CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/), and so is what "
+    "is derived from them. Cite Amunts et al. 2013 (doi:10.1126/science.1235381); for the layers and surfaces Wagstyl "
+    "et al. 2020 (doi:10.1371/journal.pbio.3000678); for BigBrainWarp Paquola et al. 2021 (doi:10.7554/eLife.70119)."
+)
+IN_PLANE_SPACING_UM = 21.1667
+"""Pixel size of the ~20 µm release within a section; between sections it is 20 µm."""
+SECTION_COUNT = 7404
+Y_RANGE_MM = (-71.0, 79.0)
+"""y of the cortical surfaces; the inverted 2016 release leaves it at both ends."""
+# fmt: off
+SECTIONS_1UM: tuple[int, ...] = (
+    47, 102, 150, 199, 251, 300, 350, 400, 454, 500, 549, 600, 648, 700, 750, 798, 847, 900, 951, 1001, 1049, 1100,
+    1151, 1205, 1255, 1307, 1345, 1402, 1454, 1499, 1561, 1600, 1649, 1697, 1749, 1801, 1842, 1901, 1952, 1998, 2056,
+    2105, 2150, 2206, 2251, 2313, 2393, 2447, 2494, 2560, 2591, 2653, 2757, 2803, 2845, 2896, 2956, 2999, 3045, 3096,
+    3146, 3196, 3254, 3305, 3348, 3407, 3458, 3500, 3556, 3601, 3645, 3698, 3750, 3797, 3856, 3905, 3954, 4003, 4050,
+    4100, 4156, 4248, 4311, 4342, 4401, 4449, 4497, 4549, 4599, 4651, 4708, 4751, 4800, 4844, 4900, 4950, 5001, 5048,
+    5102, 5149, 5201, 5252, 5301, 5356, 5401, 5447, 5511, 5550, 5602, 5661, 5702, 5745, 5798, 5851, 5890, 5943, 6000,
+    6049, 6101, 6152, 6199, 6249, 6297, 6350, 6400, 6450, 6495, 6549, 6599, 6647, 6700, 6748, 6800, 6853, 6899, 6951,
+    7001, 7050, 7103, 7150, 7200, 7250, 7300, 7350, 7400,
+)
+# fmt: on
+"""Numbers of the 145 sections that are published at 1 µm; the steps are irregular."""
+
+
+def section_y_mm(section: int) -> float:
+    """The y of a section's plane in mm (docs/coordinates.md: its centre, not the slab's edge)."""
+    return -70.02 + 0.02 * section
+
+
+def section_of_y(y_mm: float) -> tuple[int, float]:
+    """The section nearest to a y, and how far (mm, y minus the section's plane) that y is from it.
+
+    Keep the number and forget the y: sections are keyed by number. A remainder above 0.006 mm says that the y came by
+    another rule than ours (a slab's edge is half a section, 0.01 mm, off).
+    """
+    section = round((y_mm + 70.02) / 0.02)
+    return section, y_mm - section_y_mm(section)
+
+
+def check_orientation(vertices_mm: Float[np.ndarray, "v 3"], where: str) -> None:
+    """Refuse cortical surfaces that do not lie in BigBrain's histological space as it should be.
+
+    Args:
+        vertices_mm: vertices of a pial or white surface.
+        where: what to call it in the message.
+
+    Raises:
+        InputError: y leaves Y_RANGE_MM, as in the 2016 release, whose x and y are negated.
+    """
+    low, high = float(vertices_mm[:, 1].min()), float(vertices_mm[:, 1].max())
+    if low < Y_RANGE_MM[0] or high > Y_RANGE_MM[1]:
+        raise InputError(
+            f"BigBrain surfaces must keep y within {Y_RANGE_MM[0]:g}..{Y_RANGE_MM[1]:g} mm (posterior to anterior), "
+            f"but {where} spans {low:.1f}..{high:.1f}; the 2016 release is inverted: negate x and y of every vertex"
+        )
