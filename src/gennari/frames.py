@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float
@@ -45,9 +44,9 @@ class Affine:
         """Map points (n, 3) from `source` to `target`."""
         return points @ self.matrix[:3, :3].T + self.matrix[:3, 3]
 
-    def inverse(self) -> Self:
+    def inverse(self) -> "Affine":
         """The map back."""
-        return type(self)(matrix=np.linalg.inv(self.matrix), source=self.target, target=self.source)
+        return Affine(matrix=np.linalg.inv(self.matrix), source=self.target, target=self.source)
 
     def after(self, first: "Affine") -> "Affine":
         """The map that applies `first`, then this one.
