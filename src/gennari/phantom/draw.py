@@ -104,9 +104,8 @@ def _illumination(rng: np.random.Generator, section: Section, sd: float) -> np.n
 @njit(cache=True, inline="always")
 def _uniform(seed, row, col):
     # splitmix64 over the pixel's place: windows that overlap agree, and no state is carried along
-    x = seed ^ (np.uint64(row) << np.uint64(32)) ^ np.uint64(col)
+    x = seed + (np.uint64(row) << np.uint64(32)) + np.uint64(col) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x + np.uint64(0x9E3779B97F4A7C15)) ^ (x >> np.uint64(27))
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x = x ^ (x >> np.uint64(31))
     return (np.float64(x >> np.uint64(11)) + 0.5) / 9007199254740992.0
