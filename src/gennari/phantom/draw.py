@@ -61,9 +61,7 @@ def draw_section(individual: Individual, section: Section, settings: PhantomSett
     return DrawnSection(image=image, labels=section_labels(individual, ribbon, white))
 
 
-def section_labels(
-    individual: Individual, ribbon: Ribbon, white: Bool[np.ndarray, "h w"]
-) -> UInt8[np.ndarray, "h w"]:
+def section_labels(individual: Individual, ribbon: Ribbon, white: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     """True classes: background 0, white matter 1, and on cortex the class of the largest interpolated score."""
     labels = white.astype(np.uint8)
     for side, (hemisphere, tissue) in enumerate(zip(individual.hemispheres, individual.tissue, strict=True)):

@@ -66,7 +66,9 @@ class Geometry:
     licence: str
 
 
-def make_individual(name: str, geometry: Geometry, settings: PhantomSettings, seed: np.random.SeedSequence) -> Individual:
+def make_individual(
+    name: str, geometry: Geometry, settings: PhantomSettings, seed: np.random.SeedSequence
+) -> Individual:
     """Draw one individual; the same seed gives the same brain."""
     shape_seed, left_seed, right_seed, stain_seed = seed.spawn(4)
     warp = _Warp.draw(np.random.default_rng(shape_seed), settings)
@@ -99,9 +101,8 @@ def make_tissue(
 ) -> Tissue:
     """Draw borders, layer thickness and cell density of one hemisphere.
 
-    Args:
-        measured: (v, 5) layer borders as fractions of the cortex where they were measured, NaN where unknown; None
-            to take them from the areas' tables.
+    Layer borders are the areas' (or the measured ones, fractions of the cortex, NaN where unknown), moved by random
+    fields and by Bok's rule.
     """
     rng = np.random.default_rng(seed)
     scores = draw_scores(layout, hemisphere, rng, settings.border_sd_mm)
@@ -118,9 +119,7 @@ def make_tissue(
     log_density = settings.density_sd * wave_field(rng, 6, settings.long_mm)(mid)
     log_density = log_density + settings.density_sd * wave_field(rng, 6, settings.short_mm)(mid)
     assert scores.shape[1] == len(COLUMNS)
-    return Tissue(
-        scores=scores, boundaries=boundaries.astype(np.float32), log_density=log_density.astype(np.float32)
-    )
+    return Tissue(scores=scores, boundaries=boundaries.astype(np.float32), log_density=log_density.astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -61,38 +61,39 @@ def _one(cells: float, area: float) -> tuple[Sublayer, ...]:
 BASE_TYPES: Mapping[str, BaseType] = MappingProxyType({
     # IVb is the cell-poor band that carries the stripe of Gennari, IVc the dense granular one
     "OC": BaseType((0.19, 0.12, 0.27, 0.80, 0.27, 0.45), (
-        _one(9e3, 24), _one(150e3, 28), _one(100e3, 40),
-        (Sublayer(0.22, 150e3, 20), Sublayer(0.35, 60e3, 24), Sublayer(0.43, 220e3, 50)),
-        _one(45e3, 70), (Sublayer(0.55, 140e3, 60), Sublayer(0.45, 20e3, 78)))),
+        _one(9e3, 24.0), _one(150e3, 28.0), _one(100e3, 40.0),
+        (Sublayer(0.22, 150e3, 20.0), Sublayer(0.35, 60e3, 24.0), Sublayer(0.43, 220e3, 50.0)),
+        _one(45e3, 70.0), (Sublayer(0.55, 140e3, 60.0), Sublayer(0.45, 20e3, 78.0)))),
     "OB": BaseType((0.15, 0.18, 0.45, 0.18, 0.22, 0.43), (
-        _one(3.5e3, 35), _one(150e3, 38),
-        (Sublayer(0.4, 85e3, 56), Sublayer(0.3, 70e3, 70), Sublayer(0.3, 60e3, 100)),
-        _one(240e3, 44), _one(70e3, 50), (Sublayer(0.58, 85e3, 90), Sublayer(0.42, 25e3, 59)))),
+        _one(3.5e3, 35.0), _one(150e3, 38.0),
+        (Sublayer(0.4, 85e3, 56.0), Sublayer(0.3, 70e3, 70.0), Sublayer(0.3, 60e3, 100.0)),
+        _one(240e3, 44.0), _one(70e3, 50.0), (Sublayer(0.58, 85e3, 90.0), Sublayer(0.42, 25e3, 59.0)))),
     "OA": BaseType((0.18, 0.23, 0.60, 0.20, 0.35, 0.61), (
-        _one(6e3, 27), _one(80e3, 47),
-        (Sublayer(0.4, 60e3, 63), Sublayer(0.3, 45e3, 110), Sublayer(0.3, 50e3, 120)),
-        _one(150e3, 40), _one(40e3, 70), (Sublayer(0.57, 55e3, 90), Sublayer(0.43, 12e3, 70)))),
+        _one(6e3, 27.0), _one(80e3, 47.0),
+        (Sublayer(0.4, 60e3, 63.0), Sublayer(0.3, 45e3, 110.0), Sublayer(0.3, 50e3, 120.0)),
+        _one(150e3, 40.0), _one(40e3, 70.0), (Sublayer(0.57, 55e3, 90.0), Sublayer(0.43, 12e3, 70.0)))),
     "PH": BaseType((0.20, 0.22, 0.90, 0.22, 0.65, 0.80), (
-        _one(10e3, 38), _one(110e3, 44),
-        (Sublayer(0.4, 40e3, 100), Sublayer(0.3, 35e3, 120), Sublayer(0.3, 30e3, 150)),
-        _one(100e3, 30), _one(40e3, 110), (Sublayer(0.77, 40e3, 110), Sublayer(0.23, 12e3, 80)))),
+        _one(10e3, 38.0), _one(110e3, 44.0),
+        (Sublayer(0.4, 40e3, 100.0), Sublayer(0.3, 35e3, 120.0), Sublayer(0.3, 30e3, 150.0)),
+        _one(100e3, 30.0), _one(40e3, 110.0), (Sublayer(0.77, 40e3, 110.0), Sublayer(0.23, 12e3, 80.0)))),
     "TF": BaseType((0.25, 0.20, 1.00, 0.20, 0.50, 0.85), (
-        _one(8e3, 64), _one(100e3, 30), _one(45e3, 110), _one(100e3, 28),
-        (Sublayer(0.5, 50e3, 90), Sublayer(0.5, 35e3, 150)),
-        (Sublayer(0.7, 28e3, 150), Sublayer(0.3, 15e3, 100)))),
+        _one(8e3, 64.0), _one(100e3, 30.0), _one(45e3, 110.0), _one(100e3, 28.0),
+        (Sublayer(0.5, 50e3, 90.0), Sublayer(0.5, 35e3, 150.0)),
+        (Sublayer(0.7, 28e3, 150.0), Sublayer(0.3, 15e3, 100.0)))),
     "PE": BaseType((0.18, 0.20, 0.70, 0.40, 0.40, 0.90), (
-        _one(6e3, 31), _one(110e3, 44),
-        (Sublayer(0.4, 50e3, 120), Sublayer(0.3, 25e3, 180), Sublayer(0.3, 20e3, 250)),
-        (Sublayer(0.5, 65e3, 24), Sublayer(0.5, 80e3, 60)), (Sublayer(0.5, 35e3, 180), Sublayer(0.5, 17e3, 110)),
-        (Sublayer(0.7, 21e3, 150), Sublayer(0.3, 10e3, 100)))),
+        _one(6e3, 31.0), _one(110e3, 44.0),
+        (Sublayer(0.4, 50e3, 120.0), Sublayer(0.3, 25e3, 180.0), Sublayer(0.3, 20e3, 250.0)),
+        (Sublayer(0.5, 65e3, 24.0), Sublayer(0.5, 80e3, 60.0)),
+        (Sublayer(0.5, 35e3, 180.0), Sublayer(0.5, 17e3, 110.0)),
+        (Sublayer(0.7, 21e3, 150.0), Sublayer(0.3, 10e3, 100.0)))),
     "PG": BaseType((0.22, 0.20, 0.80, 0.35, 0.55, 1.20), (
-        _one(8e3, 26), _one(95e3, 48), _one(25e3, 150),
-        (Sublayer(0.35, 100e3, 32), Sublayer(0.35, 140e3, 90), Sublayer(0.3, 60e3, 100)),
-        _one(18e3, 180), (Sublayer(0.6, 25e3, 150), Sublayer(0.4, 18e3, 80)))),
+        _one(8e3, 26.0), _one(95e3, 48.0), _one(25e3, 150.0),
+        (Sublayer(0.35, 100e3, 32.0), Sublayer(0.35, 140e3, 90.0), Sublayer(0.3, 60e3, 100.0)),
+        _one(18e3, 180.0), (Sublayer(0.6, 25e3, 150.0), Sublayer(0.4, 18e3, 80.0)))),
     "TE": BaseType((0.25, 0.15, 0.75, 0.24, 0.80, 1.40), (
-        _one(10e3, 44), _one(85e3, 56),
-        (Sublayer(0.4, 35e3, 130), Sublayer(0.3, 25e3, 180), Sublayer(0.3, 30e3, 220)),
-        _one(90e3, 28), _one(50e3, 110), (Sublayer(0.6, 40e3, 120), Sublayer(0.4, 20e3, 110)))),
+        _one(10e3, 44.0), _one(85e3, 56.0),
+        (Sublayer(0.4, 35e3, 130.0), Sublayer(0.3, 25e3, 180.0), Sublayer(0.3, 30e3, 220.0)),
+        _one(90e3, 28.0), _one(50e3, 110.0), (Sublayer(0.6, 40e3, 120.0), Sublayer(0.4, 20e3, 110.0)))),
 })  # fmt: skip
 
 
@@ -108,17 +109,17 @@ class AreaRecipe:
 RECIPES: Mapping[str, AreaRecipe] = MappingProxyType({
     "hOc1": AreaRecipe((("OC", 1.0),)),
     "hOc2": AreaRecipe((("OB", 1.0),)),
-    "hOc3d": AreaRecipe((("OA", 1.0),), (1, 1, 1.05, 0.95, 1, 1), (1, 1, 1, 0.9, 0.95, 1.05)),
-    "hOc3v": AreaRecipe((("OA", 1.0),), (1, 1, 1, 1.1, 1, 0.95), (1, 1.05, 1.1, 1, 0.9, 1)),
-    "hOc4d": AreaRecipe((("OA", 1.0),), (1, 0.95, 1.1, 0.9, 1.1, 1), (1, 0.95, 0.9, 0.85, 1.15, 0.95)),
-    "hOc4v": AreaRecipe((("OA", 0.8), ("PH", 0.2)), (1,) * 6, (1, 1.05, 1.05, 0.95, 1.2, 1.1)),
-    "hOc4la": AreaRecipe((("OA", 0.5), ("PH", 0.5)), (1,) * 6, (1, 1.1, 0.95, 1.15, 0.9, 0.95)),
-    "hOc4lp": AreaRecipe((("OA", 0.8), ("PH", 0.2)), (1,) * 6, (1, 0.95, 0.95, 1.2, 0.85, 0.9)),
-    "hOc5": AreaRecipe((("OA", 0.4), ("PH", 0.6)), (1, 1, 1, 1.25, 1, 0.9), (1, 1.05, 1.1, 1.25, 0.85, 0.9)),
-    "FG1": AreaRecipe((("OA", 0.4), ("PH", 0.6)), (1,) * 6, (1, 0.95, 1, 0.75, 1.15, 1.05)),
-    "FG2": AreaRecipe((("PH", 1.0),), (1, 1, 1, 1.2, 1, 1), (1, 1.05, 1.2, 1.15, 1, 1.1)),
-    "FG3": AreaRecipe((("PH", 0.5), ("TF", 0.5)), (1,) * 6, (1, 1.1, 0.9, 0.9, 1, 1.25)),
-    "FG4": AreaRecipe((("PH", 0.3), ("TF", 0.7)), (1,) * 6, (1, 0.9, 0.8, 0.85, 0.9, 0.85)),
+    "hOc3d": AreaRecipe((("OA", 1.0),), (1.0, 1.0, 1.05, 0.95, 1.0, 1.0), (1.0, 1.0, 1.0, 0.9, 0.95, 1.05)),
+    "hOc3v": AreaRecipe((("OA", 1.0),), (1.0, 1.0, 1.0, 1.1, 1.0, 0.95), (1.0, 1.05, 1.1, 1.0, 0.9, 1.0)),
+    "hOc4d": AreaRecipe((("OA", 1.0),), (1.0, 0.95, 1.1, 0.9, 1.1, 1.0), (1.0, 0.95, 0.9, 0.85, 1.15, 0.95)),
+    "hOc4v": AreaRecipe((("OA", 0.8), ("PH", 0.2)), (1.0,) * 6, (1.0, 1.05, 1.05, 0.95, 1.2, 1.1)),
+    "hOc4la": AreaRecipe((("OA", 0.5), ("PH", 0.5)), (1.0,) * 6, (1.0, 1.1, 0.95, 1.15, 0.9, 0.95)),
+    "hOc4lp": AreaRecipe((("OA", 0.8), ("PH", 0.2)), (1.0,) * 6, (1.0, 0.95, 0.95, 1.2, 0.85, 0.9)),
+    "hOc5": AreaRecipe((("OA", 0.4), ("PH", 0.6)), (1.0, 1.0, 1.0, 1.25, 1.0, 0.9), (1.0, 1.05, 1.1, 1.25, 0.85, 0.9)),
+    "FG1": AreaRecipe((("OA", 0.4), ("PH", 0.6)), (1.0,) * 6, (1.0, 0.95, 1.0, 0.75, 1.15, 1.05)),
+    "FG2": AreaRecipe((("PH", 1.0),), (1.0, 1.0, 1.0, 1.2, 1.0, 1.0), (1.0, 1.05, 1.2, 1.15, 1.0, 1.1)),
+    "FG3": AreaRecipe((("PH", 0.5), ("TF", 0.5)), (1.0,) * 6, (1.0, 1.1, 0.9, 0.9, 1.0, 1.25)),
+    "FG4": AreaRecipe((("PH", 0.3), ("TF", 0.7)), (1.0,) * 6, (1.0, 0.9, 0.8, 0.85, 0.9, 0.85)),
     **{name: AreaRecipe(((name, 1.0),)) for name in OTHER_TYPES},
 })  # fmt: skip
 

@@ -25,10 +25,10 @@ class BrainPlan(BaseModel):
 class PhantomSettings(BaseModel):
     """Every number of the phantom that a user may turn.
 
-    The variability figures (`area_contrast` .. `short_mm`) are set by what was measured on BigBrain's staining profiles,
-    not by a wished Dice: area deviations over the mean profile, between-area over within-area variance, and the range
-    over which deviations inside an area stay correlated (half gone within 1 mm, nearly all by 6 mm). docs/results.md
-    has the figures.
+    The variability figures (`area_contrast` .. `short_mm`) are set by what was measured on BigBrain's staining
+    profiles, not by a wished Dice: area deviations over the mean profile, between-area over within-area variance, and
+    the range over which deviations inside an area stay correlated (half gone within 1 mm, nearly all by 6 mm).
+    docs/results.md has the figures.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -128,14 +128,15 @@ def locked(root: Path) -> Iterator[None]:
         yield
 
 
-def run_stage(
-    run: Run, stage: str, after: Sequence[str], work: Callable[[], Sequence[Path]], tick: Report
-) -> bool:
+def run_stage(run: Run, stage: str, after: Sequence[str], work: Callable[[], Sequence[Path]], tick: Report) -> bool:
     """Do a stage once: if its receipt stands and its outputs are there, say so and do nothing.
 
     Args:
+        run: where.
+        stage: its name, that of the verb.
         after: stages that must be finished before.
         work: does it, returns the files it leaves.
+        tick: told when there is nothing to do.
 
     Returns:
         Whether there was anything to do.
