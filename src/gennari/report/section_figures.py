@@ -12,6 +12,9 @@ from matplotlib.patches import Patch
 from gennari.records import BACKGROUND_GREY, IGNORE, AreaMap, LabelSet
 from gennari.report.style import INK, MUTED, bare, rgb, scale_bar, styled
 
+_SHOWN_PX = 800
+"""Width to which a section is averaged: twice what a column of the figure shows at 150 dpi."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SectionPanel:
@@ -46,27 +49,31 @@ def section_overlays(panels: Sequence[SectionPanel], label_set: LabelSet, opacit
     names = tuple(panels[0].maps) if panels else ()
     if not names or any(tuple(panel.maps) != names for panel in panels):
         raise ValueError(f"all panels need the same maps, got {[tuple(panel.maps) for panel in panels]}")
-    crops = [_Crop.around(panel) for panel in panels]
-    width, legend = 11.0, 0.75
-    heights = [width / len(names) * crop.shape[0] / crop.shape[1] + 0.42 for crop in crops]
+    canvases = [_Canvas.of(panel) for panel in panels]
+    width, words, legend = 11.0, 0.46, 0.36  # inches
+    heights = [width / len(names) * one.image.shape[0] / one.image.shape[1] + words for one in canvases]
     figure = Figure(figsize=(width, sum(heights) + legend))
-    top = 1.0
-    for row, (panel, crop) in enumerate(zip(panels, crops, strict=True)):
-        share = heights[row] / figure.get_figheight()
-        label = 0.42 / figure.get_figheight()
-        figure.text(0.008, top - 0.36 * label, panel.title, fontsize=9, color=MUTED, va="center")
+    total = figure.get_figheight()
+    top = total
+    for panel, canvas, height in zip(panels, canvases, heights, strict=True):
+        figure.text(0.004, (top - 0.13) / total, panel.title, fontsize=9, color=MUTED, va="center")
         for column, name in enumerate(names):
-            box = (column / len(names) + 0.004, top - share, 1 / len(names) - 0.008, share - label)
+            box = (
+                column / len(names) + 0.004,
+                (top - height) / total,
+                1 / len(names) - 0.008,
+                (height - words) / total,
+            )
             axes = figure.add_axes(box)
-            _overlay(axes, panel, crop, panel.maps[name], label_set, opacity)
-            note = (panel.notes or {}).get(name, "")
+            _overlay(axes, canvas, panel.maps[name], label_set, opacity)
             axes.set_title(name, fontsize=9.5, pad=3)
+            note = (panel.notes or {}).get(name, "")
             axes.set_title(note, fontsize=8.5, pad=3, loc="right", fontweight="normal", color=MUTED)
-            if column == 0 and panel.annotation is not None:
-                _inset(axes, panel, crop, panel.annotation, label_set)
             if column == 0:
-                scale_bar(axes, crop.shape[1] * panel.spacing_um * 1e-3)
-        top -= share
+                scale_bar(axes, canvas.width_mm)
+                if panel.annotation is not None:
+                    _inset(axes, canvas, panel.annotation, label_set)
+        top -= height
     _legend(figure, label_set, _present(panels, label_set))
     return figure
 
@@ -101,58 +108,94 @@ def patches_gallery(
         panel.set_title(names[index], fontsize=9, pad=5)
         if colours is not None:
             panel.plot(
-                (0, 1), (1.01, 1.01), color=colours[index], linewidth=3.5, transform=panel.transAxes, clip_on=False
+                (0, 1),
+                (1.01, 1.01),
+                color=colours[index],
+                linewidth=3,
+                solid_capstyle="butt",
+                transform=panel.transAxes,
+                clip_on=False,
             )
     _patch_bar(axes[0, 0], patches.shape[2] * spacing_um * 1e-3)
     return figure
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Crop:
-    """The part of a section image that holds tissue."""
+class _Canvas:
+    """A section's image, cropped to its tissue and averaged to what a figure can show."""
 
-    rows: slice
-    cols: slice
+    image: Float[np.ndarray, "h w"]
+    spacing_um: float
+    corner_um: tuple[float, float]
 
     @classmethod
-    def around(cls, panel: SectionPanel) -> "_Crop":
-        tissue = panel.image < BACKGROUND_GREY - 12
-        for area_map in panel.maps.values():
-            tissue |= _resampled(area_map, panel) >= 1
-        rows, cols = np.flatnonzero(tissue.any(axis=1)), np.flatnonzero(tissue.any(axis=0))
-        if not rows.size:
-            return cls(rows=slice(0, tissue.shape[0]), cols=slice(0, tissue.shape[1]))
-        margin = round(1500 / panel.spacing_um)
+    def of(cls, panel: SectionPanel) -> "_Canvas":
+        coarse = _averaged(panel.image, max(1, round(max(panel.image.shape) / 250)))
+        step_um = panel.spacing_um * panel.image.shape[1] / coarse.shape[1]
+        rows, cols = (_extent(line, 2000 / step_um) for line in _profiles(coarse < BACKGROUND_GREY - 12))
+        scale = step_um / panel.spacing_um
+        top, bottom, left, right = (round(edge * scale) for edge in (*rows, *cols))
+        image = panel.image[top:bottom, left:right]
+        factor = max(1, image.shape[1] // _SHOWN_PX)
         return cls(
-            rows=slice(max(0, rows[0] - margin), min(tissue.shape[0], rows[-1] + margin + 1)),
-            cols=slice(max(0, cols[0] - margin), min(tissue.shape[1], cols[-1] + margin + 1)),
+            image=_averaged(image, factor),
+            spacing_um=panel.spacing_um * factor,
+            corner_um=(top * panel.spacing_um, left * panel.spacing_um),
         )
 
     @property
-    def shape(self) -> tuple[int, int]:
-        return self.rows.stop - self.rows.start, self.cols.stop - self.cols.start
+    def width_mm(self) -> float:
+        return self.image.shape[1] * self.spacing_um * 1e-3
+
+    def labels(self, area_map: AreaMap) -> UInt8[np.ndarray, "h w"]:
+        """The map at our pixels' centres; 0 where it says nothing."""
+        rows, cols = (
+            np.minimum((corner + (np.arange(size) + 0.5) * self.spacing_um) / area_map.spacing_um, limit - 1).astype(
+                int
+            )
+            for corner, size, limit in zip(self.corner_um, self.image.shape, area_map.labels.shape, strict=True)
+        )
+        labels = area_map.labels[np.ix_(rows, cols)]
+        return np.where(labels == IGNORE, 0, labels).astype(np.uint8)
+
+    def emptiest_corner(self, size: float) -> tuple[float, float]:
+        """(x, y) in axes coordinates of the corner with least tissue; the lower left one holds the scale bar."""
+        height, width = (round(size * extent) for extent in self.image.shape)
+        tissue = self.image < BACKGROUND_GREY - 12
+        ends = {
+            (1 - size, 1 - size): tissue[:height, -width:],
+            (0.0, 1 - size): tissue[:height, :width],
+            (1 - size, 0.0): tissue[-height:, -width:],
+        }
+        return min(ends, key=lambda place: ends[place].mean())
 
 
-def _resampled(area_map: AreaMap, panel: SectionPanel) -> UInt8[np.ndarray, "h w"]:
-    """The map on the image's grid (nearest pixel centre); 0 where the map has said nothing."""
-    rows, cols = (
-        np.minimum((np.arange(size) + 0.5) * panel.spacing_um / area_map.spacing_um, limit - 1).astype(int)
-        for size, limit in zip(panel.image.shape, area_map.labels.shape, strict=True)
-    )
-    labels = area_map.labels[np.ix_(rows, cols)]
-    return np.where(labels == IGNORE, 0, labels).astype(np.uint8)
+def _averaged(image: UInt8[np.ndarray, "H W"], factor: int) -> Float[np.ndarray, "h w"]:
+    """Means of blocks of factor x factor px; rows and columns beyond the last whole block are left out."""
+    height, width = (size // factor for size in image.shape)
+    whole = image[: height * factor, : width * factor]
+    return whole.reshape(height, factor, width, factor).mean(axis=(1, 3))
 
 
-def _overlay(
-    axes: Axes, panel: SectionPanel, crop: _Crop, area_map: AreaMap, label_set: LabelSet, opacity: float
-) -> None:
+def _profiles(tissue: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h"], Bool[np.ndarray, "w"]]:
+    return tissue.any(axis=1), tissue.any(axis=0)
+
+
+def _extent(line: Bool[np.ndarray, "n"], margin: float) -> tuple[float, float]:
+    """From where to where something is, with a margin; everything if nothing is."""
+    there = np.flatnonzero(line)
+    if not there.size:
+        return 0, len(line)
+    return max(0, there[0] - margin), min(len(line), there[-1] + 1 + margin)
+
+
+def _overlay(axes: Axes, canvas: _Canvas, area_map: AreaMap, label_set: LabelSet, opacity: float) -> None:
     bare(axes)
-    labels = _resampled(area_map, panel)[crop.rows, crop.cols]
-    axes.imshow(_blended(panel.image[crop.rows, crop.cols], labels, label_set, opacity), interpolation="antialiased")
+    axes.imshow(_blended(canvas.image, canvas.labels(area_map), label_set, opacity), interpolation="antialiased")
 
 
 def _blended(
-    image: UInt8[np.ndarray, "h w"], labels: UInt8[np.ndarray, "h w"], label_set: LabelSet, opacity: float
+    image: Float[np.ndarray, "h w"], labels: UInt8[np.ndarray, "h w"], label_set: LabelSet, opacity: float
 ) -> Float[np.ndarray, "h w 3"]:
     grey = np.repeat(0.25 + 0.75 * image[..., None] / 255.0, 3, axis=2)  # lifted, so that colours read over dark tissue
     areas: Bool[np.ndarray, "h w"] = labels >= label_set.first_area
@@ -162,14 +205,14 @@ def _blended(
     return np.clip(grey, 0, 1)
 
 
-def _inset(axes: Axes, panel: SectionPanel, crop: _Crop, annotation: AreaMap, label_set: LabelSet) -> None:
-    inset = axes.inset_axes((0.70, 0.0, 0.30, 0.30))
-    _overlay(inset, panel, crop, annotation, label_set, 0.85)
-    inset.patch.set_alpha(0.9)
+def _inset(axes: Axes, canvas: _Canvas, annotation: AreaMap, label_set: LabelSet) -> None:
+    size = 0.27
+    inset = axes.inset_axes((*canvas.emptiest_corner(size), size, size))
+    _overlay(inset, canvas, annotation, label_set, 0.9)
     for spine in inset.spines.values():
         spine.set_visible(True)
         spine.set_color(MUTED)
-    inset.set_title("annotation", fontsize=7.5, pad=2, loc="center", fontweight="normal", color=MUTED)
+    inset.text(0.5, 0.97, "annotation", transform=inset.transAxes, ha="center", va="top", fontsize=7, color=MUTED)
 
 
 def _present(panels: Sequence[SectionPanel], label_set: LabelSet) -> list[int]:
@@ -184,7 +227,12 @@ def _legend(figure: Figure, label_set: LabelSet, classes: Sequence[int]) -> None
     handles = [Patch(color=label_set.colours[index], label=label_set.names[index]) for index in classes]
     if handles:
         figure.legend(
-            handles=handles, loc="lower center", ncols=min(len(handles), 13), handlelength=1.1, columnspacing=1.3
+            handles=handles,
+            loc="lower center",
+            ncols=min(len(handles), 13),
+            handlelength=1.1,
+            columnspacing=1.3,
+            borderaxespad=0.2,
         )
 
 

@@ -17,12 +17,9 @@ Given = ParamSpec("Given")
 INK = "#1f2530"
 MUTED = "#6b7280"
 FAINT = "#e5e7eb"
-# Okabe and Ito's colours, told apart by colour-blind readers; the order is that of the experiments in a table.
-BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW = (
-    "#0072b2", "#e69f00", "#009e73", "#a85c8f", "#56b4e9", "#d55e00", "#d8c400",
-)  # fmt: skip
-GREY = "#8b929c"
-SERIES = (GREY, ORANGE, BLUE, GREEN, PURPLE, VERMILION, SKY)
+# Okabe and Ito's colours, told apart by colour-blind readers.
+BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#e69f00", "#009e73", "#a85c8f"
+SKY, VERMILION, GREY = "#56b4e9", "#d55e00", "#8b929c"
 
 _STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures are the same everywhere
