@@ -59,7 +59,7 @@ def test_binary_and_broken_toml_are_refused(tmp_path: Path) -> None:
         ({"name": "A", "qqq": 1}, "valid keys: best, by_name, name, sections"),
         ({}, "the key 'name' is required, but it is missing"),
         ({"name": "A", "sections": [{"id": "x"}]}, r"'sections\.0\.id' does not fit: input should be .*got 'x'"),
-        ({"nam": "A"}, r"\(and 1 more\)"),
+        ({"nam": "A"}, r"unknown key 'nam'; did you mean 'name'\? \(and 1 more\)"),
         (3, "'the document' does not fit"),
     ],
 )

@@ -73,7 +73,8 @@ def read_text(path: Path) -> str:
 
 def _sentence(error: ValidationError, model: type) -> str:
     problems = error.errors(include_url=False)
-    problem = problems[0]
+    # A misspelt key is unknown and leaves another one missing: the unknown one says more.
+    problem = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     key = ".".join(str(part) for part in problem["loc"]) or "the document"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if problem["type"] == "extra_forbidden":

@@ -1,0 +1,134 @@
+"""What the index files of a dataset hold, as frozen models, and the records they stand for."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+
+from gennari.errors import InputError
+from gennari.frames import Affine, Frame
+from gennari.records import LabelSet, Quality, Section
+
+FORMAT_VERSION = 1
+Row = tuple[float, float, float, float]
+Role = Literal["pretext", "labelled"]
+
+
+class Manifest(BaseModel):
+    """Frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LabelSetEntry(Manifest):
+    """A LabelSet as dataset.json holds it."""
+
+    names: tuple[str, ...]
+    colours: tuple[str, ...]
+    first_area: int = Field(ge=0)
+
+    @field_validator("colours")
+    @classmethod
+    def _are_hex(cls, colours: tuple[str, ...]) -> tuple[str, ...]:
+        for colour in colours:
+            if len(colour) != 7 or colour[0] != "#" or set(colour[1:].lower()) - set("0123456789abcdef"):
+                raise ValueError(f"a colour must be written '#rrggbb', not '{colour}'")
+        return colours
+
+    @classmethod
+    def of(cls, label_set: LabelSet) -> "LabelSetEntry":
+        """The entry of a label set."""
+        return cls(names=label_set.names, colours=label_set.colours, first_area=label_set.first_area)
+
+    def label_set(self) -> LabelSet:
+        """The label set of the entry; raises InputError if its names and colours do not fit together."""
+        try:
+            return LabelSet(names=self.names, colours=self.colours, first_area=self.first_area)
+        except ValueError as error:
+            raise InputError(f"dataset.json: {error}; mend its label_set") from error
+
+
+class DatasetManifest(Manifest):
+    """dataset.json.
+
+    Attributes:
+        origin: how it was made (a phantom's settings and seed, say): part of the fingerprint.
+    """
+
+    name: str
+    licence: str
+    label_set: LabelSetEntry
+    brains: tuple[str, ...]
+    origin: str = ""
+    format_version: Literal[1] = FORMAT_VERSION
+
+
+class SectionEntry(Manifest):
+    """One section in brain.json.
+
+    Attributes:
+        image: path of its OME-Zarr image, relative to the brain's folder or absolute.
+        affine: SECTION_UM (row, col, across in µm) to BRAIN_MM, row by row.
+        split: train, val, test or guard, where the dataset says so itself.
+    """
+
+    id: int = Field(ge=0)
+    image: str
+    spacing_um: PositiveFloat
+    shape_px: tuple[PositiveInt, PositiveInt]
+    affine: tuple[Row, Row, Row, Row]
+    quality: Quality = "good"
+    split: str | None = None
+
+    @classmethod
+    def of(cls, section: Section, image: str, split: str | None = None) -> "SectionEntry":
+        """The entry of a section."""
+        rows = section.to_brain.matrix.tolist()
+        return cls(
+            id=section.id,
+            image=image,
+            spacing_um=section.spacing_um,
+            shape_px=section.shape_px,
+            affine=(tuple(rows[0]), tuple(rows[1]), tuple(rows[2]), tuple(rows[3])),
+            quality=section.quality,
+            split=split,
+        )
+
+    def section(self, brain: str) -> Section:
+        """The section of the entry; raises InputError if its affine is none."""
+        try:
+            matrix = np.array(self.affine, float)
+            return Section(
+                brain=brain,
+                id=self.id,
+                spacing_um=self.spacing_um,
+                shape_px=self.shape_px,
+                to_brain=Affine(matrix=matrix, source=Frame.SECTION_UM, target=Frame.BRAIN_MM),
+                quality=self.quality,
+            )
+        except ValueError as error:
+            raise InputError(f"brain.json of {brain}, section {self.id}: {error}; mend its affine") from error
+
+
+class BrainManifest(Manifest):
+    """brain.json.
+
+    Attributes:
+        role: "pretext" brains are never fine-tuned on or tested.
+        geometry: where the surfaces come from ("fsaverage5", "bigbrain", ...), for the report.
+        atlas: whether there are per-vertex area probabilities.
+    """
+
+    name: str
+    role: Role
+    sections: tuple[SectionEntry, ...]
+    geometry: str
+    atlas: bool = False
+
+    @field_validator("sections")
+    @classmethod
+    def _are_unique(cls, sections: tuple[SectionEntry, ...]) -> tuple[SectionEntry, ...]:
+        ids = [entry.id for entry in sections]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"section ids must be unique, but {max(ids, key=ids.count)} stands more than once")
+        return sections
