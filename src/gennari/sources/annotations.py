@@ -1,0 +1,156 @@
+"""Annotations as GeoJSON the way QuPath writes it; what nobody annotated is IGNORE."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import shapely
+from jaxtyping import Float, UInt8
+from pydantic import BaseModel
+from shapely.geometry import MultiPolygon, Polygon
+
+from gennari.errors import InputError
+from gennari.records import IGNORE, LabelSet, Section
+from gennari.sources.atomic import write_json
+from gennari.sources.documents import read_json
+from gennari.surface.contours import fill_polygons, trace
+
+
+class Annotated(NamedTuple):
+    """A piece of a section that somebody named.
+
+    Attributes:
+        class_index: into the label set.
+        geometry: points (x = col, y = row) in px of the section's finest image, from the outer corner of pixel (0, 0).
+    """
+
+    class_index: int
+    geometry: Polygon | MultiPolygon
+
+
+def read_annotation(path: Path, label_set: LabelSet) -> list[Annotated]:
+    """Read a FeatureCollection of polygons and multi-polygons, each with `properties.classification.name`.
+
+    Raises:
+        InputError: the file is missing, no such GeoJSON, or a feature has no class, an unknown one, or no area.
+    """
+    found = []
+    for number, feature in enumerate(read_json(path, _Collection).features):
+        classification = feature.properties.classification
+        if classification is None or classification.name not in label_set.names:
+            name = "no class" if classification is None else f"the class '{classification.name}'"
+            raise InputError(
+                f"annotations must be of the dataset's classes ({', '.join(label_set.names)}), but feature {number} of "
+                f"{path} has {name}; rename or remove it"
+            )
+        found.append(Annotated(label_set.index(classification.name), _geometry(feature, f"feature {number} of {path}")))
+    return found
+
+
+def write_annotation(path: Path, annotated: Sequence[Annotated], label_set: LabelSet) -> None:
+    """Write annotations as a FeatureCollection that QuPath opens with class names and colours, atomically."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": shapely.geometry.mapping(piece.geometry),
+            "properties": {
+                "objectType": "annotation",
+                "classification": {
+                    "name": label_set.names[piece.class_index],
+                    "color": [int(label_set.colours[piece.class_index][k : k + 2], 16) for k in (1, 3, 5)],
+                },
+            },
+        }
+        for piece in annotated
+    ]
+    write_json(path, {"type": "FeatureCollection", "features": features})
+
+
+def rasterise(annotated: Sequence[Annotated], section: Section, spacing_um: float) -> UInt8[np.ndarray, "h w"]:
+    """Class indices on a grid that covers the section; IGNORE where nothing is annotated.
+
+    A pixel belongs to a piece if its centre does; of two pieces that overlap the later one wins.
+
+    Args:
+        annotated: the pieces.
+        section: gives the size of its full-resolution pixels and its extent.
+        spacing_um: of the grid.
+    """
+    shape = section.grid_shape(spacing_um)
+    labels = np.full(shape, IGNORE, np.uint8)
+    scale = section.spacing_um / spacing_um
+    for piece in annotated:
+        rings = [ring * scale for ring in _rings(piece.geometry)]
+        labels[fill_polygons(rings, shape)] = piece.class_index
+    return labels
+
+
+def from_labels(
+    labels: UInt8[np.ndarray, "h w"], spacing_um: float, section: Section, label_set: LabelSet
+) -> list[Annotated]:
+    """Annotations whose `rasterise` at the same spacing gives the label map back exactly; IGNORE stays unsaid.
+
+    Args:
+        labels: class indices on a grid that covers the section.
+        spacing_um: of that grid.
+        section: gives the size of the full-resolution pixels.
+        label_set: to check that each index is a class.
+    """
+    classes = [int(index) for index in np.unique(labels) if index != IGNORE]
+    if classes and classes[-1] >= len(label_set.names):
+        raise ValueError(f"labels must index the label set (0 <= i < {len(label_set.names)}), got {classes[-1]}")
+    scale = spacing_um / section.spacing_um
+    return [Annotated(index, _polygons(trace(labels == index), scale)) for index in classes]
+
+
+def _polygons(rings: Sequence[Float[np.ndarray, "_ 2"]], scale: float) -> Polygon | MultiPolygon:
+    # Rings may touch in a corner, never cross: GEOS finds which are holes of which.
+    outlines = shapely.GeometryCollection([shapely.LinearRing(ring[:, ::-1] * scale) for ring in rings])
+    area = shapely.build_area(outlines)
+    if not isinstance(area, Polygon | MultiPolygon):
+        raise ValueError(f"the outlines of a mask must enclose an area, got a {area.geom_type}")
+    return area
+
+
+def _rings(geometry: Polygon | MultiPolygon) -> list[Float[np.ndarray, "_ 2"]]:
+    """All rings, holes too, as (row, col)."""
+    polygons = geometry.geoms if isinstance(geometry, MultiPolygon) else [geometry]
+    lines = [line for polygon in polygons for line in (polygon.exterior, *polygon.interiors)]
+    return [np.asarray(line.coords)[:-1, 1::-1] for line in lines if not line.is_empty]
+
+
+class _Classification(BaseModel):
+    name: str
+
+
+class _Properties(BaseModel):
+    classification: _Classification | None = None
+
+
+class _Geometry(BaseModel):
+    type: str
+    coordinates: list[object] = []
+
+
+class _Feature(BaseModel):
+    type: Literal["Feature"]
+    geometry: _Geometry
+    properties: _Properties = _Properties()
+
+
+class _Collection(BaseModel):
+    type: Literal["FeatureCollection"]
+    features: list[_Feature]
+
+
+def _geometry(feature: _Feature, where: str) -> Polygon | MultiPolygon:
+    try:
+        geometry = shapely.geometry.shape(feature.geometry.model_dump())
+    except (TypeError, ValueError, IndexError, AttributeError, shapely.errors.ShapelyError) as error:
+        raise InputError(
+            f"{where} must be a polygon in GeoJSON, but it cannot be read ({error}); draw it anew"
+        ) from error
+    if not isinstance(geometry, Polygon | MultiPolygon) or geometry.is_empty:
+        raise InputError(f"{where} must be an area (Polygon or MultiPolygon), got {feature.geometry.type}; remove it")
+    return geometry
