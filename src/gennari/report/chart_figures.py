@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from gennari.report.style import BLUE, FAINT, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, bare, styled
@@ -74,7 +76,7 @@ def confusion_figure(
         if counts.shape != (size, size):
             raise ValueError(f"confusion '{title}' must be {size} x {size} for {size} names, got {counts.shape}")
         share = _row_shares(counts)
-        image = panel.imshow(share, cmap=_SHADES, vmin=0, vmax=1)
+        panel.imshow(share, cmap=_SHADES, vmin=0, vmax=1)
         panel.set_title(title)
         panel.set_xticks(range(size), names, rotation=90)
         panel.set_yticks(range(size), names if column == 0 else [""] * size)
@@ -85,7 +87,7 @@ def confusion_figure(
         _lines_between(panel, size, first_area)
         _percentages(panel, share, fontsize=min(7.0, 200 / (size * count)))
     bar = figure.add_axes((0.945, 0.17, 0.012, 0.73))
-    figure.colorbar(image, cax=bar, format=PercentFormatter(1.0, decimals=0))
+    figure.colorbar(ScalarMappable(cmap=_SHADES), cax=bar, format=PercentFormatter(1.0, decimals=0))
     bar.set_title("of true", fontsize=7.5, fontweight="normal", color=MUTED, loc="left", pad=6)
     bar.tick_params(labelsize=7.5, length=2)
     return figure
@@ -96,8 +98,7 @@ def training_curves(panels: Sequence[CurvePanel], columns: int = 3) -> Figure:
     """Learning curves, one axes a panel. A curve still rising at its end is under-trained."""
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(11, 3.1 * rows), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.06, hspace=0.08)
+    figure = Figure(figsize=(11, 3.1 * rows), layout=ConstrainedLayoutEngine(wspace=0.06, hspace=0.08))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, drawn in zip(panels, axes, strict=False):
         _curves(drawn, panel)
@@ -189,7 +190,7 @@ def split_figure(brains: Mapping[str, tuple[Float[np.ndarray, "n"], Sequence[str
             if use not in used:
                 used[use] = SPLIT_COLOURS.get(use) or next(spare)
             at = positions[np.array([one == use for one in uses], dtype=bool)]
-            label = use if use not in axes.get_legend_handles_labels()[1] else None
+            label = use if use not in axes.get_legend_handles_labels()[1] else "_again"
             axes.vlines(at, row - 0.34, row + 0.34, color=used[use], linewidth=2.4, label=label)
     axes.set_yticks(range(len(brains)), list(brains))
     axes.set_ylim(len(brains) - 0.5, -0.5)

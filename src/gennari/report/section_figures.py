@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from gennari.records import BACKGROUND_GREY, IGNORE, AreaMap, LabelSet
-from gennari.report.style import INK, MUTED, bare, rgb, scale_bar, styled
+from gennari.report.style import MUTED, bare, rgb, scale_bar, styled
 
 _SHOWN_PX = 800
 """Width to which a section is averaged: twice what a column of the figure shows at 150 dpi."""
@@ -21,7 +21,7 @@ class SectionPanel:
     """One section with its maps, a row of the overlay figure.
 
     Attributes:
-        title: such as 'brain B, section 1345 (held out)'.
+        title: such as 'brain B, section 1345'; keep its lines short, since it stands at the left.
         image: grey values of the whole section.
         spacing_um: of the image.
         maps: by name, drawn from left to right; each on its own grid, sharing the section's corner.
@@ -50,29 +50,27 @@ def section_overlays(panels: Sequence[SectionPanel], label_set: LabelSet, opacit
     if not names or any(tuple(panel.maps) != names for panel in panels):
         raise ValueError(f"all panels need the same maps, got {[tuple(panel.maps) for panel in panels]}")
     canvases = [_Canvas.of(panel) for panel in panels]
-    width, words, legend = 11.0, 0.46, 0.36  # inches
-    heights = [width / len(names) * one.image.shape[0] / one.image.shape[1] + words for one in canvases]
+    width, words, legend = 11.0, 0.26, 0.36  # inches
+    side = 0.13  # share of the width for the title and the annotation
+    column = (1 - side) / len(names)
+    heights = [width * column * one.image.shape[0] / one.image.shape[1] + words for one in canvases]
     figure = Figure(figsize=(width, sum(heights) + legend))
     total = figure.get_figheight()
     top = total
     for panel, canvas, height in zip(panels, canvases, heights, strict=True):
-        figure.text(0.004, (top - 0.13) / total, panel.title, fontsize=9, color=MUTED, va="center")
-        for column, name in enumerate(names):
-            box = (
-                column / len(names) + 0.004,
-                (top - height) / total,
-                1 / len(names) - 0.008,
-                (height - words) / total,
-            )
-            axes = figure.add_axes(box)
+        bottom, share = (top - height) / total, (height - words) / total
+        figure.text(0.006, bottom + share, panel.title, fontsize=8.5, color=MUTED, va="top")
+        if panel.annotation is not None:
+            inset = figure.add_axes((0.006, bottom + 0.03 * share, side - 0.016, 0.45 * share))
+            _inset(inset, canvas, panel.annotation, label_set)
+        for k, name in enumerate(names):
+            axes = figure.add_axes((side + k * column + 0.004, bottom + 0.02 * share, column - 0.012, 0.98 * share))
             _overlay(axes, canvas, panel.maps[name], label_set, opacity)
             axes.set_title(name, fontsize=9.5, pad=3)
             note = (panel.notes or {}).get(name, "")
             axes.set_title(note, fontsize=8.5, pad=3, loc="right", fontweight="normal", color=MUTED)
-            if column == 0:
+            if k == 0:
                 scale_bar(axes, canvas.width_mm)
-                if panel.annotation is not None:
-                    _inset(axes, canvas, panel.annotation, label_set)
         top -= height
     _legend(figure, label_set, _present(panels, label_set))
     return figure
@@ -116,7 +114,7 @@ def patches_gallery(
                 transform=panel.transAxes,
                 clip_on=False,
             )
-    _patch_bar(axes[0, 0], patches.shape[2] * spacing_um * 1e-3)
+    scale_bar(axes[0, 0], patches.shape[2] * spacing_um * 1e-3, share=0.5, y=0.05)
     return figure
 
 
@@ -132,7 +130,8 @@ class _Canvas:
     def of(cls, panel: SectionPanel) -> "_Canvas":
         coarse = _averaged(panel.image, max(1, round(max(panel.image.shape) / 250)))
         step_um = panel.spacing_um * panel.image.shape[1] / coarse.shape[1]
-        rows, cols = (_extent(line, 2000 / step_um) for line in _profiles(coarse < BACKGROUND_GREY - 12))
+        tissue = coarse < BACKGROUND_GREY - 12
+        rows, cols = (_extent(np.asarray(tissue.any(axis=axis)), 2000 / step_um) for axis in (1, 0))
         scale = step_um / panel.spacing_um
         top, bottom, left, right = (round(edge * scale) for edge in (*rows, *cols))
         image = panel.image[top:bottom, left:right]
@@ -158,17 +157,6 @@ class _Canvas:
         labels = area_map.labels[np.ix_(rows, cols)]
         return np.where(labels == IGNORE, 0, labels).astype(np.uint8)
 
-    def emptiest_corner(self, size: float) -> tuple[float, float]:
-        """(x, y) in axes coordinates of the corner with least tissue; the lower left one holds the scale bar."""
-        height, width = (round(size * extent) for extent in self.image.shape)
-        tissue = self.image < BACKGROUND_GREY - 12
-        ends = {
-            (1 - size, 1 - size): tissue[:height, -width:],
-            (0.0, 1 - size): tissue[:height, :width],
-            (1 - size, 0.0): tissue[-height:, -width:],
-        }
-        return min(ends, key=lambda place: ends[place].mean())
-
 
 def _averaged(image: UInt8[np.ndarray, "H W"], factor: int) -> Float[np.ndarray, "h w"]:
     """Means of blocks of factor x factor px; rows and columns beyond the last whole block are left out."""
@@ -177,11 +165,7 @@ def _averaged(image: UInt8[np.ndarray, "H W"], factor: int) -> Float[np.ndarray,
     return whole.reshape(height, factor, width, factor).mean(axis=(1, 3))
 
 
-def _profiles(tissue: Bool[np.ndarray, "h w"]) -> tuple[Bool[np.ndarray, "h"], Bool[np.ndarray, "w"]]:
-    return tissue.any(axis=1), tissue.any(axis=0)
-
-
-def _extent(line: Bool[np.ndarray, "n"], margin: float) -> tuple[float, float]:
+def _extent(line: np.ndarray, margin: float) -> tuple[float, float]:
     """From where to where something is, with a margin; everything if nothing is."""
     there = np.flatnonzero(line)
     if not there.size:
@@ -206,13 +190,12 @@ def _blended(
 
 
 def _inset(axes: Axes, canvas: _Canvas, annotation: AreaMap, label_set: LabelSet) -> None:
-    size = 0.27
-    inset = axes.inset_axes((*canvas.emptiest_corner(size), size, size))
-    _overlay(inset, canvas, annotation, label_set, 0.9)
-    for spine in inset.spines.values():
+    _overlay(axes, canvas, annotation, label_set, 0.9)
+    axes.set_anchor("SW")
+    for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_color(MUTED)
-    inset.text(0.5, 0.97, "annotation", transform=inset.transAxes, ha="center", va="top", fontsize=7, color=MUTED)
+    axes.set_title("annotation", fontsize=8, pad=3, fontweight="normal", color=MUTED)
 
 
 def _present(panels: Sequence[SectionPanel], label_set: LabelSet) -> list[int]:
@@ -234,10 +217,3 @@ def _legend(figure: Figure, label_set: LabelSet, classes: Sequence[int]) -> None
             columnspacing=1.3,
             borderaxespad=0.2,
         )
-
-
-def _patch_bar(axes: Axes, width_mm: float) -> None:
-    """A scale bar on white, since a patch may be dark where it stands."""
-    scale_bar(axes, width_mm, INK, share=0.5, y=0.05)
-    for text in axes.texts:
-        text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5})

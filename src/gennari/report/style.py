@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 Given = ParamSpec("Given")
 
@@ -21,7 +22,7 @@ FAINT = "#e5e7eb"
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#e69f00", "#009e73", "#a85c8f"
 SKY, VERMILION, GREY = "#56b4e9", "#d55e00", "#8b929c"
 
-_STYLE = {
+_STYLE: Any = {  # matplotlib's own type for keys is a private list of literals
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that figures are the same everywhere
     "font.size": 9,
     "text.color": INK,
@@ -105,6 +106,10 @@ def scale_bar(axes: Axes, width_mm: float, colour: str = INK, share: float = 0.2
     length_mm = nice_length(share * width_mm)
     label = f"{length_mm:g} mm" if length_mm >= 1 else f"{length_mm * 1000:g} µm"
     ends = (0.03, 0.03 + length_mm / width_mm)
-    axes.plot(ends, (y, y), transform=axes.transAxes, color=colour, linewidth=2, solid_capstyle="butt", clip_on=False)
-    axes.text(0.03, y + 0.02, label, transform=axes.transAxes, color=colour, fontsize=8, va="bottom", ha="left")
+    (bar,) = axes.plot(
+        ends, (y, y), transform=axes.transAxes, color=colour, linewidth=2, solid_capstyle="butt", clip_on=False
+    )
+    text = axes.text(0.03, y + 0.02, label, transform=axes.transAxes, color=colour, fontsize=8, va="bottom", ha="left")
+    for part in (bar, text):
+        part.set_path_effects([withStroke(linewidth=4.5 if part is bar else 2.5, foreground="white", alpha=0.85)])
     return length_mm

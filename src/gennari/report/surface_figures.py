@@ -42,7 +42,7 @@ def sampling_locations(
     """
     figure, axes, blank = _panels(("pial", "inflated"))
     grey = {hemisphere.side: _folds(hemisphere) for hemisphere in hemispheres}
-    by_side = {hemisphere.side: hemisphere for hemisphere in hemispheres}
+    by_side: dict[Side, Hemisphere] = {hemisphere.side: hemisphere for hemisphere in hemispheres}
     between = None if pair is None else _vertices_between(by_side, patches.take(np.array(pair)))
     for row, surface in enumerate(("pial", "inflated")):
         for column, ((side, _), view) in enumerate(_VIEWS.items()):
