@@ -1,0 +1,182 @@
+"""Batches of section windows with area labels, a pure function of (seed, step)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from gennari.data.augmentation import Augmentation
+from gennari.data.pixels import Normalisation
+from gennari.data.prepare import prepared
+from gennari.records import BACKGROUND_GREY, IGNORE
+
+
+class AreaBatch(NamedTuple):
+    """Windows of one batch.
+
+    Attributes:
+        image: (b, 1, h, w) float32, normalised.
+        atlas: (b, a, h', w') float32 probabilities on the stem's grid; a may be 0.
+        labels: (b, ho, wo) int64 on the output grid; IGNORE where nothing is said.
+        places: (b, 3) int64: index of the section, row and col of the first output pixel.
+    """
+
+    image: Tensor
+    atlas: Tensor
+    labels: Tensor
+    places: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowGrid:
+    """How a network's window lies on the three grids, all of which share the section's outer corner.
+
+    Attributes:
+        image_px: side of the image window; it begins `image_before_px` before the first output pixel's square.
+        stride_px: image pixels along an output pixel.
+        atlas_px: side of the atlas window; it begins `atlas_before_px` before the first output pixel's square.
+        atlas_stride_px: atlas pixels along an output pixel.
+    """
+
+    image_px: int
+    image_before_px: int
+    stride_px: int
+    output_px: int
+    atlas_px: int
+    atlas_before_px: int
+    atlas_stride_px: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledSection:
+    """One section as the networks see it.
+
+    Attributes:
+        image: grey values at the network's spacing.
+        labels: class indices at the output spacing, IGNORE where nobody annotated.
+        prior: area probabilities at the stem's spacing; None without an atlas.
+        name: for messages.
+    """
+
+    image: UInt8[np.ndarray, "h w"]
+    labels: UInt8[np.ndarray, "ho wo"]
+    prior: Float[np.ndarray, "a hs ws"] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaBatches:
+    """Windows drawn at random around labelled pixels; they keep the section's orientation.
+
+    Attributes:
+        batch: windows in a batch.
+        classes_even: the pixel a window must show is drawn from a class, and each class that occurs is drawn equally
+            often; otherwise from all labelled pixels alike.
+    """
+
+    sections: Sequence[LabelledSection]
+    grid: WindowGrid
+    normalisation: Normalisation
+    batch: int
+    seed: int
+    classes_even: bool = True
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        for i, section in enumerate(self.sections):
+            _check(section, self.grid, section.name or f"section {i}")
+        if len({None if s.prior is None else len(s.prior) for s in self.sections}) > 1:
+            raise ValueError("all sections must have priors over the same areas; some differ or have none")
+        if not any((section.labels != IGNORE).any() for section in self.sections):
+            raise ValueError(f"at least one pixel must be labelled; none is in {len(self.sections)} sections")
+
+    def get(self, step: int) -> AreaBatch:
+        """Batch number `step`."""
+        rng = np.random.default_rng((self.seed, step))
+        places = self._places(rng)
+        grid = self.grid
+        images, atlases, labels = [], [], []
+        for index, row, col in places:
+            section = self.sections[index]
+            corner = np.array([row, col])
+            images.append(_cut(section.image, corner * grid.stride_px - grid.image_before_px, grid.image_px, _GLASS))
+            labels.append(_cut(section.labels, corner, grid.output_px, IGNORE))
+            if section.prior is not None:
+                start = corner * grid.atlas_stride_px - grid.atlas_before_px
+                atlases.append(_cut(section.prior, start, grid.atlas_px, 0))
+        image, mirrored = prepared(np.stack(images), self.normalisation, self.augmentation, rng)
+        atlas = np.stack(atlases) if atlases else np.zeros((len(places), 0, grid.atlas_px, grid.atlas_px), np.float32)
+        return AreaBatch(
+            image=torch.from_numpy(image[:, None]),
+            atlas=torch.from_numpy(_mirror(atlas.astype(np.float32), mirrored)),
+            labels=torch.from_numpy(_mirror(np.stack(labels).astype(np.int64), mirrored)),
+            places=torch.from_numpy(places),
+        )
+
+    def _places(self, rng: np.random.Generator) -> np.ndarray:
+        """(b, 3): section, row and col of each window's first output pixel."""
+        pools = self._pixels
+        if self.classes_even:
+            drawn = [pools[i] for i in rng.integers(len(pools), size=self.batch)]
+            pixels = np.stack([pool[rng.integers(len(pool))] for pool in drawn])
+        else:
+            ends = np.cumsum([len(pool) for pool in pools])
+            number = rng.integers(ends[-1], size=self.batch)
+            which = np.searchsorted(ends, number, side="right")
+            pixels = np.stack([pools[c][n - ends[c]] for c, n in zip(which, number, strict=True)])
+        # The pixel falls anywhere in the window, so that no class learns to be in the middle.
+        shift = rng.integers(self.grid.output_px, size=(self.batch, 2))
+        return np.column_stack([pixels[:, 0], pixels[:, 1:] - shift]).astype(np.int64)
+
+    @cached_property
+    def _pixels(self) -> list[np.ndarray]:
+        """For each class that occurs, (n, 3) int32: section, row, col of its pixels."""
+        pools: dict[int, list[np.ndarray]] = {}
+        for index, section in enumerate(self.sections):
+            for label in np.unique(section.labels[section.labels != IGNORE]):
+                rows, cols = np.nonzero(section.labels == label)
+                pools.setdefault(int(label), []).append(
+                    np.column_stack([np.full(len(rows), index), rows, cols]).astype(np.int32)
+                )
+        return [np.concatenate(pools[label]) for label in sorted(pools)]
+
+
+_GLASS = int(BACKGROUND_GREY)
+
+
+def _cut(array: np.ndarray, start: np.ndarray, side: int, fill: int) -> np.ndarray:
+    """A square of the last two axes beginning at `start`; `fill` where it leaves the array."""
+    h, w = array.shape[-2:]
+    out = np.full((*array.shape[:-2], side, side), fill, array.dtype)
+    lo, hi = np.maximum(start, 0), np.minimum(start + side, (h, w))
+    if (lo < hi).all():
+        (top, left), (bottom, right) = lo - start, hi - start
+        out[..., top:bottom, left:right] = array[..., lo[0] : hi[0], lo[1] : hi[1]]
+    return out
+
+
+def _mirror(arrays: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+    arrays[mirrored] = arrays[mirrored][..., ::-1]
+    return arrays
+
+
+def _check(section: LabelledSection, grid: WindowGrid, name: str) -> None:
+    image, labels = np.array(section.image.shape), np.array(section.labels.shape)
+    if (labels != -(-image // grid.stride_px)).any():
+        raise ValueError(
+            f"labels of {name} must lie on the output grid, {grid.stride_px} image pixels each: "
+            f"{(-(-image // grid.stride_px)).tolist()}, got {labels.tolist()}; resample them to the output spacing"
+        )
+    if section.prior is None:
+        return
+    step = grid.stride_px // grid.atlas_stride_px
+    if (np.array(section.prior.shape[1:]) != -(-image // step)).any():
+        raise ValueError(
+            f"the prior of {name} must lie on the stem's grid, {step} image pixels each: "
+            f"{(-(-image // step)).tolist()}, got {list(section.prior.shape[1:])}; make it at the stem's spacing"
+        )

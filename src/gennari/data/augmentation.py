@@ -1,0 +1,20 @@
+"""How training images may be changed at random; no heavy import, so that settings can hold it."""
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
+
+
+class Augmentation(BaseModel):
+    """What may be changed, and by how much; nothing by default.
+
+    Attributes:
+        mirror: chance that columns are mirrored (an upright patch stays upright; a section's window becomes one of the
+            other hemisphere).
+        gain: staining is multiplied by a factor drawn evenly on a log scale from 1 / (1 + gain) .. 1 + gain.
+        gamma: the same for the exponent of brightness.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mirror: float = Field(default=0.0, ge=0, le=1)
+    gain: NonNegativeFloat = 0.0
+    gamma: NonNegativeFloat = 0.0

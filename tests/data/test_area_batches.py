@@ -1,0 +1,134 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from gennari.data.area_batches import AreaBatch, AreaBatches, LabelledSection, WindowGrid
+from gennari.data.augmentation import Augmentation
+from gennari.data.pixels import Normalisation
+from gennari.records import IGNORE
+
+UNIT = Normalisation(mean=0.0, std=1 / 255)
+GRID = WindowGrid(
+    image_px=24,
+    image_before_px=3,
+    stride_px=4,
+    output_px=4,
+    atlas_px=10,
+    atlas_before_px=1,
+    atlas_stride_px=2,
+)
+
+
+def _section(rng: np.random.Generator, labels: tuple[int, ...], shape: tuple[int, int] = (61, 50)) -> LabelledSection:
+    """Image, labels and prior that all tell their own row and column."""
+    rows, cols = shape
+    image = (np.add.outer(np.arange(rows) * 3, np.arange(cols))).astype(np.uint8)
+    out = np.full((-(-rows // 4), -(-cols // 4)), IGNORE, np.uint8)
+    for label in labels:
+        out[rng.integers(len(out)), rng.integers(out.shape[1])] = label
+    stem = (-(-rows // 2), -(-cols // 2))
+    prior = np.stack([np.add.outer(np.arange(stem[0]), np.zeros(stem[1])), np.full(stem, 0.5)])
+    return LabelledSection(image=image, labels=out, prior=prior.astype(np.float16), name=f"s{labels}")
+
+
+@pytest.fixture
+def batches(rng: np.random.Generator) -> AreaBatches:
+    big = _section(rng, (2,))
+    labels = big.labels.copy()
+    labels[2:10, 2:10] = 1
+    labels[0, 0] = 7
+    big = dataclasses.replace(big, labels=labels)
+    return AreaBatches(sections=[big, _section(rng, (1, 2))], grid=GRID, normalisation=UNIT, batch=300, seed=2)
+
+
+def _padded(array: np.ndarray, fill: float) -> np.ndarray:
+    widths = [(0, 0)] * (array.ndim - 2) + [(40, 40), (40, 40)]
+    return np.pad(array.astype(float), widths, constant_values=fill)
+
+
+def test_windows_show_the_same_place_on_all_three_grids(batches: AreaBatches):
+    batch = batches.get(0)
+    for i, (index, row, col) in enumerate(batch.places.tolist()):
+        section = batches.sections[index]
+        assert section.prior is not None
+        for got, whole, fill, top, left, side in (
+            (batch.image[i, 0], section.image, 255, 4 * row - 3, 4 * col - 3, 24),
+            (batch.labels[i], section.labels, IGNORE, row, col, 4),
+            (batch.atlas[i], section.prior, 0, 2 * row - 1, 2 * col - 1, 10),
+        ):
+            want = _padded(whole, fill)[..., top + 40 : top + 40 + side, left + 40 : left + 40 + side]
+            np.testing.assert_allclose(got.numpy(), want, atol=1e-3)
+
+
+def test_every_window_holds_a_labelled_pixel(batches: AreaBatches):
+    labels = batches.get(0).labels
+    assert ((labels != IGNORE).flatten(1).sum(dim=1) > 0).all()
+    assert (dataclasses.replace(batches, classes_even=False).get(0).labels != IGNORE).flatten(1).any(dim=1).all()
+
+
+def test_even_classes_show_rare_ones_as_often_and_random_windows_do_not(batches: AreaBatches):
+    def share(which: AreaBatches) -> float:
+        return float((which.get(0).labels == 7).flatten(1).any(dim=1).float().mean())
+
+    assert 0.25 < share(batches) < 0.45
+    assert share(dataclasses.replace(batches, classes_even=False)) < 0.1
+
+
+def test_the_labelled_pixel_falls_anywhere_in_the_window(batches: AreaBatches):
+    labels = batches.get(0).labels
+    seen = torch.nonzero((labels == 7).any(dim=0))
+    assert len(seen) == 16
+
+
+def test_batches_depend_on_seed_and_step_alone(batches: AreaBatches):
+    def equal(a: AreaBatch, b: AreaBatch) -> bool:
+        return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+    augmented = dataclasses.replace(batches, augmentation=Augmentation(mirror=0.5, gain=0.1))
+    third = augmented.get(3)
+    augmented.get(0)
+    assert equal(augmented.get(3), third)
+    assert not equal(augmented.get(4), third)
+    assert not equal(dataclasses.replace(augmented, seed=3).get(3), third)
+
+
+def test_mirroring_turns_image_labels_and_prior_together(batches: AreaBatches):
+    plain = batches.get(0)
+    turned = dataclasses.replace(batches, augmentation=Augmentation(mirror=1.0)).get(0)
+    for name in ("image", "labels", "atlas"):
+        assert torch.equal(getattr(turned, name), getattr(plain, name).flip(-1))
+
+
+def test_sections_without_a_prior_give_an_atlas_of_no_areas(batches: AreaBatches):
+    bare = [dataclasses.replace(section, prior=None) for section in batches.sections]
+    assert dataclasses.replace(batches, sections=bare).get(0).atlas.shape == (300, 0, 10, 10)
+
+
+def test_labels_on_another_grid_are_refused(batches: AreaBatches):
+    section = batches.sections[0]
+    broken = dataclasses.replace(section, labels=section.labels[:-1])
+    with pytest.raises(ValueError, match=r"labels of s.* must lie on the output grid.*\[16, 13\], got \[15, 13\]"):
+        dataclasses.replace(batches, sections=[broken])
+
+
+def test_a_prior_on_another_grid_is_refused(batches: AreaBatches):
+    section = batches.sections[0]
+    assert section.prior is not None
+    broken = dataclasses.replace(section, prior=section.prior[:, :-1])
+    with pytest.raises(ValueError, match=r"prior of s.* must lie on the stem's grid.*\[31, 25\], got \[30, 25\]"):
+        dataclasses.replace(batches, sections=[broken])
+
+
+def test_priors_over_different_areas_are_refused(batches: AreaBatches):
+    bare = dataclasses.replace(batches.sections[0], prior=None)
+    with pytest.raises(ValueError, match="priors over the same areas"):
+        dataclasses.replace(batches, sections=[bare, batches.sections[1]])
+
+
+def test_sections_without_any_label_are_refused(batches: AreaBatches):
+    section = batches.sections[0]
+    empty = dataclasses.replace(section, labels=np.full_like(section.labels, IGNORE))
+    with pytest.raises(ValueError, match="at least one pixel must be labelled"):
+        dataclasses.replace(batches, sections=[empty])

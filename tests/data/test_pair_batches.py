@@ -1,0 +1,102 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from gennari.data.augmentation import Augmentation
+from gennari.data.pair_batches import PairBatch, PairBatches
+from gennari.data.pixels import Normalisation
+from gennari.records import PairTable, PatchTable
+
+NORMALISATION = Normalisation(mean=0.5, std=0.2)
+
+
+def _patches(rng: np.random.Generator, n: int) -> PatchTable:
+    return PatchTable(
+        brain=np.full(n, "P"),
+        section=np.zeros(n, np.int32),
+        side=np.full(n, "L"),
+        centre_um=rng.random((n, 2)),
+        face=np.zeros(n, np.int32),
+        weights=np.full((n, 3), 1 / 3),
+        vertex=np.zeros(n, np.int32),
+        brain_mm=rng.random((n, 3)),
+        inflated_mm=rng.normal(size=(n, 3)) * 50,
+        plane_angle_deg=np.full(n, 90.0),
+        rotation_deg=np.zeros(n),
+        curvature_per_mm=np.zeros(n),
+        split=np.full(n, "train"),
+    )
+
+
+def _pairs(rng: np.random.Generator, n: int, count: int) -> PairTable:
+    hubs = rng.integers(0, 3, count)
+    return PairTable(
+        first=hubs.astype(np.int32),
+        second=rng.integers(3, n, count).astype(np.int32),
+        distance_mm=rng.uniform(1, 200, count),
+    )
+
+
+@pytest.fixture
+def batches(rng: np.random.Generator) -> PairBatches:
+    return PairBatches(
+        images=rng.integers(0, 256, (40, 8, 8), dtype=np.uint8),
+        patches=_patches(rng, 40),
+        pairs=_pairs(rng, 40, 50),
+        normalisation=NORMALISATION,
+        batch=16,
+        seed=4,
+    )
+
+
+def _equal(a: PairBatch, b: PairBatch) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_every_pair_comes_once_an_epoch(batches: PairBatches):
+    assert batches.per_epoch == 3
+    seen = []
+    for index in range(3):
+        batch = batches.get(0, index)
+        rows = batch.rows.numpy()
+        seen += list(zip(rows[batch.first], rows[batch.second], batch.distance_mm.tolist(), strict=True))
+    pairs = batches.pairs
+    expected = zip(pairs.first, pairs.second, pairs.distance_mm.astype(np.float32), strict=True)
+    assert sorted(seen) == sorted(expected)
+
+
+def test_a_patch_in_many_pairs_is_run_once_with_its_own_pixels_and_place(batches: PairBatches):
+    batch = batches.get(0, 1)
+    rows = batch.rows.numpy()
+    assert len(np.unique(rows)) == len(rows) < 2 * len(batch.first)
+    expected = (batches.images[rows] / 255 - 0.5) / 0.2
+    np.testing.assert_allclose(batch.images[:, 0].numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(batch.places_mm.numpy(), batches.patches.inflated_mm[rows], rtol=1e-6)
+
+
+def test_batches_depend_on_seed_epoch_and_index_alone(batches: PairBatches):
+    augmented = dataclasses.replace(batches, augmentation=Augmentation(mirror=0.5, gain=0.2, gamma=0.2))
+    later = augmented.get(3, 1)
+    augmented.get(0, 0)
+    assert _equal(augmented.get(3, 1), later)
+    assert not _equal(dataclasses.replace(augmented, seed=5).get(3, 1), later)
+    assert not torch.equal(augmented.get(4, 1).distance_mm, later.distance_mm)
+
+
+def test_images_and_table_must_have_the_same_length(batches: PairBatches):
+    with pytest.raises(ValueError, match=r"one image a patch \(40\), got 39"):
+        dataclasses.replace(batches, images=batches.images[:39])
+
+
+def test_pairs_beyond_the_table_are_refused(batches: PairBatches):
+    broken = dataclasses.replace(batches.pairs, second=batches.pairs.second + np.int32(20))
+    with pytest.raises(ValueError, match=r"PairTable.second must index the PatchTable"):
+        dataclasses.replace(batches, pairs=broken)
+
+
+def test_no_pairs_are_refused(batches: PairBatches):
+    empty = PairTable(first=np.zeros(0, np.int32), second=np.zeros(0, np.int32), distance_mm=np.zeros(0))
+    with pytest.raises(ValueError, match="at least one pair, got none"):
+        dataclasses.replace(batches, pairs=empty)
