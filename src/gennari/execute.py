@@ -1,6 +1,7 @@
 """Many independent tasks on local processes: callables in, results out; knows nothing of brains."""
 
 import multiprocessing
+import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -103,6 +104,11 @@ def run_tasks(
     if failures:
         raise _summary(sorted(failures, key=lambda failure: failure.index), values, stage)
     return cast(list[Result], values)
+
+
+def usable_cores() -> int:
+    """Processor cores this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Error(NamedTuple):

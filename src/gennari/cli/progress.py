@@ -49,7 +49,9 @@ class _Lines:
         if not finished and now - self._last.get(tick.stage, -1e9) < LINE_EVERY_S:
             return
         self._last[tick.stage] = now
-        self._stream.write(f"{tick.stage}: {tick.done}/{tick.total}{_left(tick, began, now)} {tick.note}".rstrip() + "\n")
+        self._stream.write(
+            f"{tick.stage}: {tick.done}/{tick.total}{_left(tick, began, now)} {tick.note}".rstrip() + "\n"
+        )
         self._stream.flush()
 
 

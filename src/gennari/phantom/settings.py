@@ -1,6 +1,6 @@
 """What a phantom data set consists of; no heavy import, so that the command line can show it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +17,7 @@ class BrainPlan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    role: str = Field(pattern="^(pretext|labelled)$")
+    role: Literal["pretext", "labelled"]
     sections: int = Field(ge=1)
     first: Fraction = 0.5
 

@@ -1,0 +1,17 @@
+"""`gennari evaluate`: measure the maps against the truth."""
+
+from pathlib import Path
+
+from gennari.cli.progress import progress
+from gennari.pipeline.stages import locked, open_run
+from gennari.pipeline.evaluation import evaluate_stage
+
+
+def evaluate(run: Path) -> None:
+    """Measure maps and distances of a run and print the table.
+
+    Args:
+        run: folder of the run.
+    """
+    with locked(run), progress() as tick:
+        evaluate_stage(open_run(run), tick)

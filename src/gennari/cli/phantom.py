@@ -1,0 +1,19 @@
+"""`gennari phantom`: write a synthetic data set."""
+
+from pathlib import Path
+
+from gennari.cli.progress import progress
+from gennari.pipeline.making import make_phantom
+
+
+def phantom(out: Path, *, surfaces: Path | None = None, preset: str = "demo", workers: int | None = None) -> None:
+    """Write a phantom data set: five synthetic brains with sections, surfaces, atlas, annotations and truth.
+
+    Args:
+        out: folder to write; a folder that was begun is finished, a finished one is left alone.
+        surfaces: folder of GIfTI files (hemi-L_pial.surf.gii, ...) to use instead of the bundled fsaverage5.
+        preset: demo or tiny.
+        workers: processes; all cores by default.
+    """
+    with progress() as tick:
+        make_phantom(out, surfaces, preset, workers, tick)

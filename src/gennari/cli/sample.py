@@ -1,0 +1,20 @@
+"""`gennari sample`: decide where to look, measure distances, pack the patches."""
+
+from pathlib import Path
+
+from gennari.cli.progress import progress
+from gennari.pipeline.sampling import sample_stage
+from gennari.pipeline.stages import create_run, locked
+from gennari.recipes import experiment
+
+
+def sample(dataset: Path, run: Path, *, preset: str = "demo") -> None:
+    """Begin a run: split the sections, sample patches and pairs, measure geodesic distances, read the patches.
+
+    Args:
+        dataset: folder of a data set.
+        run: folder of the run, made if it is not there.
+        preset: recipe to follow: demo or tiny; it is saved as config.toml in the run.
+    """
+    with locked(run), progress() as tick:
+        sample_stage(create_run(run, dataset, experiment(preset)), tick)

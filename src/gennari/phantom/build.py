@@ -1,0 +1,172 @@
+"""Writes a phantom as a data set: the same files a user's data come in, with the truth kept apart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from pydantic import BaseModel, ConfigDict
+
+from gennari.errors import InputError
+from gennari.execute import Report, run_tasks
+from gennari.phantom.annotate import partial_labels
+from gennari.phantom.atlas import displaced, population_atlas
+from gennari.phantom.draw import draw_section, section_labels
+from gennari.phantom.individual import Geometry, Individual, make_individual
+from gennari.phantom.layers import LABEL_SET
+from gennari.phantom.plan import plan_sections
+from gennari.phantom.settings import BrainPlan, PhantomSettings
+from gennari.records import AreaMap, Section
+from gennari.sources.annotations import from_labels, write_annotation
+from gennari.sources.atlas import write_atlas
+from gennari.sources.atomic import write_json
+from gennari.sources.dataset import (
+    annotation_path,
+    brain_folder,
+    image_name,
+    write_brain_manifest,
+    write_dataset_manifest,
+    write_section,
+    write_truth,
+)
+from gennari.sources.documents import read_json
+from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry, SectionEntry
+from gennari.sources.surfaces import write_hemispheres
+from gennari.surface.ribbon import cut_ribbon, white_matter
+
+TRUTH_SPACING_UM = 64.0
+SECTIONS_A_TASK = 3
+"""A task carries its individual along, which costs as much as a tenth of a section."""
+
+
+class PhantomRecord(BaseModel):
+    """phantom.json: what a phantom folder was made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    geometry: str
+    settings: PhantomSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    root: Path
+    individual: Individual
+    sections: tuple[Section, ...]
+    role: str
+    settings: PhantomSettings
+
+
+def claim(root: Path, geometry: str, settings: PhantomSettings) -> bool:
+    """Take a folder for a phantom, or find the same one begun there; says whether it is finished.
+
+    Raises:
+        InputError: the folder holds another phantom, or something that is none.
+    """
+    record, path = PhantomRecord(geometry=geometry, settings=settings), root / "phantom.json"
+    if path.exists():
+        if read_json(path, PhantomRecord) != record:
+            raise InputError(
+                f"a phantom folder keeps its settings, but the one in {root} was made from other ones "
+                f"(see {path.name}); give another folder with --out"
+            )
+        return (root / "dataset.json").exists()
+    if root.exists() and any(entry.name != ".lock" for entry in root.iterdir()):
+        raise InputError(f"a phantom needs a folder of its own, but {root} holds other files; give a new one with --out")
+    write_json(path, record)
+    return False
+
+
+def build_phantom(root: Path, geometry: Geometry, settings: PhantomSettings, workers: int, tick: Report) -> None:
+    """Write a phantom data set; what is finished is kept, so an interrupted call is repeated to go on.
+
+    Raises:
+        InputError: as `claim`.
+    """
+    if claim(root, geometry.name, settings):
+        return
+    seed = np.random.SeedSequence(settings.seed)
+    population_seed, *brain_seeds = seed.spawn(1 + len(settings.brains))
+    atlas = population_atlas(geometry, settings, population_seed)
+    tasks: list[_Task] = []
+    for plan, brain_seed in zip(settings.brains, brain_seeds, strict=True):
+        individual = make_individual(plan.name, geometry, settings, brain_seed)
+        sections = plan_sections(individual, plan, settings)
+        rng = np.random.default_rng(brain_seed.spawn(1)[0])
+        moved = [
+            displaced(map_, h, settings.atlas_shift_mm, rng) for map_, h in zip(atlas, geometry.hemispheres, strict=True)
+        ]
+        folder = brain_folder(root, plan.name)
+        write_hemispheres(folder / "surfaces", individual.hemispheres)
+        write_atlas(folder / "atlas", moved, LABEL_SET)
+        _write_index(root, plan, sections, geometry)
+        tasks.extend(_tasks(root, individual, sections, plan, settings))
+    run_tasks(_draw, tasks, workers=workers, tick=tick, stage="phantom", name=_name)
+    write_dataset_manifest(root, _manifest(geometry, settings))
+
+
+def _tasks(
+    root: Path, individual: Individual, sections: tuple[Section, ...], plan: BrainPlan, settings: PhantomSettings
+) -> Iterator[_Task]:
+    for start in range(0, len(sections), SECTIONS_A_TASK):
+        yield _Task(
+            root=root,
+            individual=individual,
+            sections=sections[start : start + SECTIONS_A_TASK],
+            role=plan.role,
+            settings=settings,
+        )
+
+
+def _name(task: _Task) -> str:
+    return f"{task.individual.name} {task.sections[0].id}-{task.sections[-1].id}"
+
+
+def _draw(task: _Task) -> None:
+    for section in task.sections:
+        # the image is written last: where it stands, the rest of the section does too
+        if (brain_folder(task.root, section.brain) / image_name(section.id)).exists():
+            continue
+        if task.role == "labelled":
+            _write_labels(task, section)
+        write_section(task.root, section, draw_section(task.individual, section, task.settings).image)
+
+
+def _write_labels(task: _Task, section: Section) -> None:
+    labels = true_labels(task.individual, section)
+    write_truth(
+        task.root,
+        section.brain,
+        AreaMap(labels=labels, spacing_um=TRUTH_SPACING_UM, section=section.id, label_set=LABEL_SET),
+    )
+    rng = np.random.default_rng([task.individual.texture_seed, section.id, 1])
+    partial = partial_labels(labels, TRUTH_SPACING_UM, LABEL_SET, task.settings.annotated_fraction, rng)
+    annotated = from_labels(partial, TRUTH_SPACING_UM, section, LABEL_SET)
+    write_annotation(
+        annotation_path(brain_folder(task.root, section.brain), section.id), annotated, section, LABEL_SET
+    )
+
+
+def true_labels(individual: Individual, section: Section) -> UInt8[np.ndarray, "h w"]:
+    """The true classes of a section at TRUTH_SPACING_UM."""
+    ribbon = cut_ribbon(individual.hemispheres, section, TRUTH_SPACING_UM)
+    white = white_matter(individual.hemispheres, section, TRUTH_SPACING_UM)
+    return section_labels(individual, ribbon, white)
+
+
+def _write_index(root: Path, plan: BrainPlan, sections: tuple[Section, ...], geometry: Geometry) -> None:
+    entries = tuple(SectionEntry.of(section, image_name(section.id)) for section in sections)
+    write_brain_manifest(
+        root, BrainManifest(name=plan.name, role=plan.role, sections=entries, geometry=geometry.name, atlas=True)
+    )
+
+
+def _manifest(geometry: Geometry, settings: PhantomSettings) -> DatasetManifest:
+    return DatasetManifest(
+        name=f"phantom on {geometry.name}",
+        licence=f"Synthetic images; surfaces: {geometry.licence}",
+        label_set=LabelSetEntry.of(LABEL_SET),
+        brains=tuple(plan.name for plan in settings.brains),
+        origin=PhantomRecord(geometry=geometry.name, settings=settings).model_dump_json(),
+    )
