@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from pydantic import ValidationError
 from gennari.errors import InputError
 from gennari.records import PatchTable
 from gennari.sampling.pairs import PairSettings, fitted_exponent, hub_degrees, hub_pairs, measure_pairs, summarise_pairs
+from gennari.surface.geodesic import GeodesicSolver
 
 
 def patches(n, rng, splits=("train", "test")):
@@ -121,15 +124,29 @@ def test_pairs_across_hemispheres_are_refused(rng):
         measure_pairs(table, left, right, straight(table)[0])
 
 
-def test_the_summary_counts_sources_and_degrees(rng):
-    summary = summarise_pairs(np.array([0, 0, 0, 1, 1]), np.array([2, 3, 4, 5, 2]), 6)
-    assert (summary.pairs, summary.sources, summary.k_min, summary.k_max) == (5, 2, 2, 3)
-    assert summary.exponent == pytest.approx(1 + 2 / (np.log(3 / 1.5) + np.log(2 / 1.5)))
-    assert np.isnan(summarise_pairs(np.array([0, 1]), np.array([2, 3]), 4).exponent)
-    with pytest.raises(ValueError, match="needs pairs"):
-        summarise_pairs(np.zeros(0, int), np.zeros(0, int), 6)
+def test_the_summary_counts_sources_and_degrees_of_each_group(rng):
+    table = patches(60, rng, splits=("train",))
+    rows = np.concatenate([np.flatnonzero(table.side == 0)[:6], np.flatnonzero(table.side == 1)[:4]])
+    summary = summarise_pairs(table.take(rows), np.array([0, 0, 0, 1, 1, 6, 7]), np.array([2, 3, 4, 5, 2, 8, 9]))
+    left, right = summary["P, L, train"], summary["P, R, train"]
+    assert (left.pairs, left.sources, left.k_min, left.k_max) == (5, 2, 2, 3)
+    assert left.exponent == pytest.approx(1 + 2 / (np.log(3 / 1.5) + np.log(2 / 1.5)))
+    assert (right.pairs, right.sources) == (2, 2)
+    assert np.isnan(right.exponent)
 
 
 def test_unknown_settings_are_refused():
     with pytest.raises(ValidationError):
         PairSettings.model_validate({"k_min": 3})
+
+
+def test_distances_on_a_sphere_are_its_arcs(spheres, rng):
+    hemispheres = spheres.hemispheres()
+    table = replace(patches(80, rng, splits=("train",)), face=rng.integers(0, 5120, 80).astype(np.int32))
+    first, second = hub_pairs(table, PairSettings(hub_fraction=0.05), rng)
+    left, right = (GeodesicSolver(hemisphere.mid).distances for hemisphere in hemispheres)
+    got = measure_pairs(table, first, second, (left, right)).distance_mm
+    unit = np.einsum("nc,ncx->nx", table.weights, spheres.unit.vertices_mm[spheres.unit.faces[table.face]])
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    arc = spheres.radius_mm * np.arccos(np.clip((unit[first] * unit[second]).sum(axis=1), -1, 1))
+    assert np.abs(got - arc).mean() < 0.03 * arc.mean()

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from gennari.errors import InputError
 from gennari.sampling.patches import PatchSettings, sample_patches
+from gennari.surface.ribbon import cut_ribbon
 
 SETTINGS = PatchSettings(count=4000, ribbon_spacing_um=250.0, mid_tolerance=0.15, upright_window_um=1500.0)
 HEIGHTS_MM = np.arange(-18.0, 18.1, 3.0)
@@ -126,9 +127,9 @@ def test_orientation_may_be_left_or_random(cut, spheres, split, rng):
 
 
 def test_more_patches_than_places_are_refused(cut, spheres, split, rng):
-    with pytest.raises(InputError, match="1000000 patches were asked for, but the sections hold"):
+    with pytest.raises(InputError, match="1000000 patches were asked for, but only"):
         sample_patches(cut, spheres.hemispheres(), split, SETTINGS.model_copy(update={"count": 10**6}), rng)
-    with pytest.raises(InputError, match="the sections hold 0 places"):
+    with pytest.raises(InputError, match="but only 0 places"):
         sample_patches([], spheres.hemispheres(), split, SETTINGS, rng)
 
 
@@ -143,6 +144,17 @@ def test_a_ribbon_of_another_spacing_or_section_is_refused(cut, spheres, split, 
 def test_a_section_without_a_split_is_refused(cut, spheres, rng):
     with pytest.raises(ValueError, match="every section needs a split"):
         sample_patches(cut, spheres.hemispheres(), {}, SETTINGS, rng)
+
+
+def test_the_ribbon_kernel_gives_the_same_places_as_the_closed_form(spheres, rng):
+    section = spheres.section(6.0)
+    settings = SETTINGS.model_copy(update={"count": 500})
+    ribbon = cut_ribbon(spheres.hemispheres(), section, 250.0)
+    table = sample_patches([(section, ribbon)], spheres.hemispheres(), {section.id: "val"}, settings, rng)
+    arm = arms(table, spheres)
+    assert np.abs(np.linalg.norm(arm, axis=1) - 20).max() < 0.15 * 3 + 0.05
+    expected = np.degrees(np.arctan2(-arm[:, 0], arm[:, 2]))
+    assert np.abs((table.rotation_deg - expected + 180) % 360 - 180).max() < 10
 
 
 def test_unknown_settings_are_refused():

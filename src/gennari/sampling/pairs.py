@@ -32,7 +32,7 @@ class PairSettings(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class PairSummary:
-    """What the pairs turned out to be.
+    """What the pairs of one brain, hemisphere and split turned out to be.
 
     Attributes:
         sources: number of places distances were computed from.
@@ -110,23 +110,28 @@ def measure_pairs(
     return PairTable(first=first.astype(np.int32), second=second.astype(np.int32), distance_mm=distance)
 
 
-def summarise_pairs(first: Int[np.ndarray, "p"], second: Int[np.ndarray, "p"], n_patches: int) -> PairSummary:
-    """Number of sources and the exponent of their degrees.
+def summarise_pairs(
+    patches: PatchTable, first: Int[np.ndarray, "p"], second: Int[np.ndarray, "p"]
+) -> dict[str, PairSummary]:
+    """Number of sources and the exponent of their degrees, by "brain, side, split".
 
-    Raises:
-        ValueError: there is no pair.
+    Not over all: groups of other sizes have other smallest degrees, and their mixture is no power law.
     """
-    if not len(first):
-        raise ValueError("a summary needs pairs, got none")
-    sources = np.unique(_by_source(first, second, n_patches)[0])
-    degree = _degrees(first, second, n_patches)[sources]
-    return PairSummary(
-        pairs=len(first),
-        sources=len(sources),
-        exponent=fitted_exponent(degree),
-        k_min=int(degree.min()),
-        k_max=int(degree.max()),
-    )
+    source, _ = _by_source(first, second, len(patches))
+    degree = _degrees(first, second, len(patches))
+    summaries: dict[str, PairSummary] = {}
+    for name, rows in _groups(patches):
+        of_group = source[np.isin(source, rows)]
+        if len(of_group):
+            degrees = degree[np.unique(of_group)]
+            summaries[name] = PairSummary(
+                pairs=len(of_group),
+                sources=len(degrees),
+                exponent=fitted_exponent(degrees),
+                k_min=int(degrees.min()),
+                k_max=int(degrees.max()),
+            )
+    return summaries
 
 
 def fitted_exponent(degree: Int[np.ndarray, "n"]) -> float:

@@ -167,8 +167,8 @@ def sample_patches(
     kept = _thinned(table.brain_mm, settings) if table is not None else np.zeros(0, int)
     if table is None or len(kept) < settings.count:
         raise InputError(
-            f"{settings.count} patches were asked for, but the sections hold {len(kept)} places of non-oblique mid "
-            f"cortex {settings.min_distance_mm} mm apart; lower the count or the distance, or add sections"
+            f"{settings.count} patches were asked for, but only {len(kept)} places of non-oblique mid cortex at least "
+            f"{settings.min_distance_mm} mm apart were found; lower the count or the distance, or add sections"
         )
     table = table.take(kept)
     return table.take(np.lexsort((table.centre_um[:, 1], table.centre_um[:, 0], table.section)))
