@@ -1,0 +1,162 @@
+import importlib.util
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from gennari.errors import InputError
+from gennari.records import TriangleMesh
+from gennari.surface.geodesic import Calibration, GeodesicSolver, calibrate, exact_from_vertex
+
+
+def plane(side: int) -> TriangleMesh:
+    """A flat square of side x side vertices, 1 mm apart, diagonals alternating."""
+    rows, cols = np.mgrid[:side, :side]
+    corner = (rows * side + cols)[:-1, :-1].ravel()
+    down, right = side, 1
+    one = np.column_stack([corner, corner + down, corner + right, corner + down, corner + down + right, corner + right])
+    two = np.column_stack([corner, corner + down + right, corner + right, corner, corner + down, corner + down + right])
+    faces = np.where((corner % 2 == 0)[:, None], one, two).reshape(-1, 3).astype(np.int32)
+    return TriangleMesh(vertices_mm=np.column_stack([rows.ravel(), cols.ravel(), np.zeros(side**2)]), faces=faces)
+
+
+def mid_surface(pial: Path, white: Path) -> TriangleMesh:
+    outer, inner = nibabel.load(pial), nibabel.load(white)
+    points = 0.5 * (outer.darrays[0].data.astype(float) + inner.darrays[0].data)
+    return TriangleMesh(vertices_mm=points, faces=outer.darrays[1].data.astype(np.int32))
+
+
+def two_balls(sphere) -> tuple[TriangleMesh, int]:
+    ball = sphere(10.0, 3)
+    count = len(ball.vertices_mm)
+    points = np.concatenate([ball.vertices_mm, ball.vertices_mm + np.array([50, 0, 0]), [[9, 9, 9]]])
+    return TriangleMesh(vertices_mm=points, faces=np.concatenate([ball.faces, ball.faces + np.int32(count)])), count
+
+
+def test_distances_on_a_plane_are_straight_lines(rng):
+    sheet = plane(41)
+    solver = GeodesicSolver(sheet, calibrate(sheet, rng))
+    source = 20 * 41 + 20
+    straight = np.linalg.norm(sheet.vertices_mm - sheet.vertices_mm[source], axis=1)
+    assert np.abs(solver.from_vertex(source) - straight)[straight > 5].max() < 0.03 * 20
+    assert np.abs(solver.from_vertex(source) - straight)[straight < 3].max() < 0.1
+
+
+def test_distances_on_a_sphere_are_great_circles(sphere, rng):
+    ball = sphere(20.0, 5)
+    solver = GeodesicSolver(ball, calibrate(ball, rng))
+    arc = 20 * np.arccos(np.clip(ball.vertices_mm @ ball.vertices_mm[100] / 400, -1, 1))
+    distances = solver.from_vertex(100)
+    assert distances[100] == 0
+    assert np.abs(distances - arc)[arc > 5].mean() < 0.01 * arc.mean()
+    assert np.abs(exact_from_vertex(ball, 100) - arc).max() < 0.005 * 20 * np.pi
+
+
+def test_calibrated_heat_is_close_to_exact_on_a_folded_cortex(rng):
+    """fsaverage5 as bundled with nilearn; 10,242 vertices, so coarser than what the distances are used on."""
+    spec = importlib.util.find_spec("nilearn")
+    assert spec is not None
+    assert spec.origin is not None
+    folder = Path(spec.origin).parent / "datasets" / "data" / "fsaverage5"
+    cortex = mid_surface(folder / "pial_left.gii.gz", folder / "white_left.gii.gz")
+    calibration = calibrate(cortex, rng)
+    raw, calibrated = GeodesicSolver(cortex), GeodesicSolver(cortex, calibration)
+    errors = {"raw": [], "calibrated": [], "near": []}
+    for vertex in (1234, 8765):
+        exact = exact_from_vertex(cortex, vertex)
+        far = exact > 5
+        errors["raw"].append(np.abs(raw.from_vertex(vertex)[far] / exact[far] - 1))
+        errors["calibrated"].append(np.abs(calibrated.from_vertex(vertex)[far] / exact[far] - 1))
+        errors["near"].append(np.abs(calibrated.from_vertex(vertex) - exact)[~far])
+    mean = {name: np.concatenate(rows).mean() for name, rows in errors.items()}
+    assert mean["calibrated"] < 0.025
+    assert mean["calibrated"] < mean["raw"]
+    assert mean["near"] < 0.15
+    assert np.percentile(np.concatenate(errors["calibrated"]), 99) < 0.08
+    assert calibration.mean_relative_error == pytest.approx(mean["calibrated"], abs=0.01)
+
+
+def test_a_calibration_is_a_power_law():
+    calibration = Calibration(factor=0.9, exponent=-0.5)
+    assert np.allclose(calibration.apply(np.array([0.0, 10.0, 40.0])), [0.0, 9.0, 18.0], atol=1e-2)
+
+
+def test_a_calibration_finds_the_law_and_states_the_error(monkeypatch, sphere, rng):
+    """Where 'exact' is the heat method bent by a known law, that law is found and no error is left far away."""
+    ball = sphere(20.0, 4)
+    solver, law = GeodesicSolver(ball), Calibration(factor=1.2, exponent=0.02)
+    monkeypatch.setattr(
+        "gennari.surface.geodesic.exact_from_vertex", lambda mesh, v: law.apply(solver.heat_from_vertex(v))
+    )
+    found = calibrate(ball, rng, sources=3)
+    assert (found.factor, found.exponent) == pytest.approx((1.2, 0.02), rel=1e-6)
+    assert found.mean_relative_error < 1e-3
+    assert found.sources == 3
+
+
+def test_a_calibration_from_one_source_is_refused(sphere, rng):
+    with pytest.raises(ValueError, match="at least 2 sources"):
+        calibrate(sphere(1.0, 1), rng, sources=1)
+
+
+def test_a_place_at_a_corner_is_that_vertex(sphere):
+    ball = sphere(20.0, 3)
+    solver = GeodesicSolver(ball)
+    corner = solver.from_point(7, np.array([0.0, 1.0, 0.0]))
+    assert np.array_equal(corner, solver.from_vertex(int(ball.faces[7, 1])))
+
+
+def test_distances_between_places_inside_faces_follow_the_sphere(sphere, rng):
+    ball = sphere(20.0, 5)
+    solver = GeodesicSolver(ball, calibrate(ball, rng))
+    face, weights = rng.integers(0, len(ball.faces), 300), rng.dirichlet(np.ones(3), 300)
+    places = np.einsum("nc,ncx->nx", weights, ball.vertices_mm[ball.faces[face]])
+    units = places / np.linalg.norm(places, axis=1, keepdims=True)
+    arc = 20 * np.arccos(np.clip(units @ units[0], -1, 1))
+    distances = solver.distances(int(face[0]), weights[0], face, weights)
+    assert distances[0] == pytest.approx(0, abs=1e-12)
+    assert np.abs(distances - arc).max() < 0.02 * 20 * np.pi
+    back = solver.distances(int(face[9]), weights[9], face[:1], weights[:1])
+    assert back[0] == pytest.approx(distances[9], rel=0.02)
+
+
+def test_places_in_the_same_or_the_next_face_are_a_straight_line_apart(sphere, rng):
+    ball = sphere(20.0, 4)
+    solver = GeodesicSolver(ball)
+    start, ends = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 20)
+    corners = ball.vertices_mm[ball.faces[11]]
+    distances = solver.distances(11, start, np.full(20, 11), ends)
+    assert np.allclose(distances, np.linalg.norm((ends - start) @ corners, axis=1), rtol=1e-6)
+
+
+def test_no_distance_is_shorter_than_the_straight_line(sphere):
+    ball = sphere(20.0, 4)
+    solver = GeodesicSolver(ball, Calibration(factor=0.1))
+    straight = np.linalg.norm(ball.vertices_mm - ball.vertices_mm[3], axis=1)
+    assert np.array_equal(solver.from_vertex(3), straight)
+
+
+def test_another_piece_of_the_mesh_is_nan_and_refused_when_asked_for(sphere):
+    both, count = two_balls(sphere)
+    solver = GeodesicSolver(both)
+    alone = GeodesicSolver(sphere(10.0, 3))
+    for distances in (solver.from_vertex(count + 5), exact_from_vertex(both, count + 5)):
+        assert np.isnan(distances[:count]).all()
+        assert np.isnan(distances[-1])
+    assert np.allclose(solver.from_vertex(count + 5)[count:-1], alone.from_vertex(5))
+    middle, last = np.full(3, 1 / 3), len(both.faces) - 1
+    with pytest.raises(InputError, match=f"no path leads from face 0 to face {last}"):
+        solver.distances(0, middle, np.array([1, last]), np.tile(middle, (2, 1)))
+    with pytest.raises(InputError, match="must belong to a face"):
+        solver.from_vertex(2 * count)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_calibration_on_bigbrain_leaves_one_percent(real_data: Path, rng):
+    folder = real_data / "bigbrain"
+    calibration = calibrate(mid_surface(folder / "hemi-L_pial.surf.gii", folder / "hemi-L_white.surf.gii"), rng)
+    assert calibration.mean_relative_error < 0.015
+    assert calibration.p99_relative_error < 0.05
+    assert calibration.near_error_mm < 0.08
