@@ -52,8 +52,8 @@ class CurvePanel:
     step_label: str
     value_label: str
     curves: Sequence[Curve]
-    levels: Mapping[str, float] = field(default_factory=dict)
-    events: Mapping[str, float] = field(default_factory=dict)
+    levels: Mapping[str, float | int] = field(default_factory=dict)
+    events: Mapping[str, float | int] = field(default_factory=dict)
     log: bool = False
 
 

@@ -11,6 +11,7 @@ from gennari.records import TriangleMesh
 from gennari.surface.mesh import vertex_normals
 
 _FINER = 2  # pixels are averaged from 2 x 2 finer ones, so that edges are smooth
+_Direction = tuple[float | int, float | int, float | int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +23,8 @@ class View:
         up: what is up in the picture, as far as the direction allows.
     """
 
-    towards: tuple[float, float, float]
-    up: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    towards: _Direction
+    up: _Direction = (0, 0, 1)
 
     @property
     def axes(self) -> Float[np.ndarray, "3 3"]:

@@ -169,8 +169,8 @@ def _extent(line: np.ndarray, margin: float) -> tuple[float, float]:
     """From where to where something is, with a margin; everything if nothing is."""
     there = np.flatnonzero(line)
     if not there.size:
-        return 0, len(line)
-    return max(0, there[0] - margin), min(len(line), there[-1] + 1 + margin)
+        return 0.0, float(len(line))
+    return max(0.0, float(there[0] - margin)), min(float(len(line)), float(there[-1] + 1 + margin))
 
 
 def _overlay(axes: Axes, canvas: _Canvas, area_map: AreaMap, label_set: LabelSet, opacity: float) -> None:
