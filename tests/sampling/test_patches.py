@@ -58,8 +58,12 @@ def test_plane_angle_is_that_of_the_sphere_and_steep(table, spheres):
     assert set(np.unique(table.brain_mm[:, 1])) <= {y for y in HEIGHTS_MM if abs(y) <= 15}
 
 
-def test_curvature_is_that_of_the_sphere(table):
-    assert np.abs(table.curvature_per_mm - 1 / 20).max() < 0.005
+def test_curvature_is_that_of_the_sphere(table, spheres):
+    # faces at the icosphere's twelve vertices with five neighbours are left out: the kernel's areas are rough there
+    five = np.bincount(spheres.unit.faces.ravel()) == 5
+    regular = ~five[spheres.unit.faces[table.face]].any(axis=1)
+    assert regular.mean() > 0.95
+    assert np.abs(table.curvature_per_mm[regular] - 1 / 20).max() < 0.0005
 
 
 def test_upright_row_axis_points_to_the_centre(table, spheres):

@@ -12,7 +12,9 @@ from gennari.sampling.split import SplitSettings, position_mm, split_sections
 
 def sections(n=72, step_mm=0.8, brain="P"):
     return [
-        Section(brain=brain, id=40 * i, spacing_um=32.0, shape_px=(10, 10), to_brain=coronal(-70 + step_mm * i, 0, 0))
+        Section(
+            brain=brain, id=40 * i, spacing_um=32.0, shape_px=(10, 10), to_brain=coronal(-70 + step_mm * i, 0.0, 0.0)
+        )
         for i in range(n)
     ]
 
