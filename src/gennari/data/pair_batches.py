@@ -13,6 +13,9 @@ from gennari.data.pixels import Normalisation
 from gennari.data.prepare import prepared
 from gennari.records import PairTable, PatchTable
 
+_ORDER, _CHANGES = 1, 2
+"""Randomness has a purpose: numpy seeds that differ by trailing zeros alone are the same."""
+
 
 class PairBatch(NamedTuple):
     """Pairs and the patches they are made of, each patch once.
@@ -71,11 +74,11 @@ class PairBatches:
 
     def get(self, epoch: int, index: int) -> PairBatch:
         """Batch `index` of an epoch; each pair comes once an epoch, in an order drawn from (seed, epoch)."""
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.pairs))
+        order = np.random.default_rng((self.seed, _ORDER, epoch)).permutation(len(self.pairs))
         chosen = np.array_split(order, self.per_epoch)[index]
         ends = np.concatenate([self.pairs.first[chosen], self.pairs.second[chosen]])
         rows, where = np.unique(ends, return_inverse=True)
-        rng = np.random.default_rng((self.seed, epoch, index))
+        rng = np.random.default_rng((self.seed, _CHANGES, epoch, index))
         images, _ = prepared(self.images[rows], self.normalisation, self.augmentation, rng)
         return PairBatch(
             images=torch.from_numpy(images[:, None]),

@@ -1,0 +1,50 @@
+"""Predicted distances of pairs, for err_dist."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+
+from gennari.data.pixels import Normalisation
+from gennari.data.prepare import normalise
+from gennari.nets.siamese import SiameseNet
+from gennari.records import PairTable
+
+
+@torch.inference_mode()
+def predict_distances(
+    net: SiameseNet,
+    images: UInt8[np.ndarray, "n h w"],
+    normalisation: Normalisation,
+    pairs: PairTable,
+    by: Literal["features", "coordinates"] = "features",
+    batch: int = 256,
+) -> Float32[np.ndarray, "p"]:
+    """Geodesic distance in mm that the network predicts for each pair; every patch is run once.
+
+    Args:
+        net: trained; put into evaluation mode for the time.
+        images: patches.
+        normalisation: that of its training.
+        pairs: rows of `images`.
+        batch: patches run at once.
+        by: "features" is ||f(x1) - f(x2)||² (Spitzer et al. 2018, eq. (1)); "coordinates" is the straight distance of
+            the two predicted places on the inflated surface, for networks trained on eq. (2) alone.
+    """
+    pairs.check(len(images))
+    rows, where = np.unique(np.concatenate([pairs.first, pairs.second]), return_inverse=True)
+    parameter = next(net.parameters())
+    was_training = net.training
+    net.eval()
+    parts = []
+    for start in range(0, len(rows), batch):
+        grey = normalise(images[rows[start : start + batch]], normalisation)
+        parts.append(net.features(torch.from_numpy(grey[:, None]).to(parameter.device)))
+    net.train(was_training)
+    features = torch.cat(parts)
+    ends = torch.from_numpy(where).to(parameter.device)
+    first, second = features[ends[: len(pairs)]], features[ends[len(pairs) :]]
+    if by == "features":
+        return net.distances_mm(first, second).cpu().numpy()
+    return (net.coordinates_mm(first) - net.coordinates_mm(second)).norm(dim=1).cpu().numpy()
