@@ -146,9 +146,15 @@ def _climb(
     deeper, shallower = np.flatnonzero(levels >= 0.5), np.flatnonzero(levels < 0.5)[::-1]
     for sign, order in ((1.0, deeper), (-1.0, shallower)):
         targets = sign * (levels[order] - 0.5)
-        for column, start in enumerate(columns):
-            _walk(depth, by_row, by_col, start, sign, targets, order, places[:, column], longest)
+        _walk_all(depth, by_row, by_col, columns, sign, targets, order, places, longest)
     return places
+
+
+@no_type_check
+@njit(cache=True)
+def _walk_all(depth, by_row, by_col, columns, sign, targets, order, places, longest):
+    for column in range(len(columns)):
+        _walk(depth, by_row, by_col, columns[column], sign, targets, order, places[:, column], longest)
 
 
 @no_type_check
