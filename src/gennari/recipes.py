@@ -6,14 +6,14 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from gennari.data.augmentation import Augmentation
 from gennari.errors import InputError
 from gennari.nets.sizes import PRESETS, TextureConfig
 from gennari.phantom.settings import BrainPlan, PhantomSettings
 from gennari.sampling.pairs import PairSettings
 from gennari.sampling.patches import PatchSettings
 from gennari.sampling.split import SplitSettings
-from gennari.train.settings import Augmentation, FinetuneSettings, Optimiser, Phase, PretrainSettings
-
+from gennari.train.settings import FinetuneSettings, Optimiser, Phase, PretrainSettings
 
 T = TypeVar("T")
 

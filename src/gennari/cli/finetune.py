@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from gennari.cli.progress import progress
-from gennari.pipeline.stages import locked, open_run
 from gennari.pipeline.learning import finetune_stage
+from gennari.pipeline.stages import locked, open_run
 
 
 def finetune(run: Path) -> None:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float, Float32
 from scipy.sparse.csgraph import dijkstra
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.special import ndtr
 
 from gennari.phantom.fields import wave_field
@@ -60,7 +60,7 @@ def layout_from_landmarks(hemisphere: Hemisphere) -> Layout:
     """
     mid = hemisphere.mid
     mirror = np.array([1.0 if hemisphere.side == "L" else -1.0, 1.0, 1.0])
-    tree, graph = cKDTree(mid.vertices_mm), adjacency(mid)
+    tree, graph = KDTree(mid.vertices_mm), adjacency(mid)
 
     def distance_from(points: object) -> Float[np.ndarray, "v"]:
         seeds = np.unique(tree.query(np.atleast_2d(np.asarray(points, float)) * mirror)[1])

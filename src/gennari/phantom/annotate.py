@@ -1,5 +1,7 @@
 """What an expert leaves on a section: some areas, with what lies next to them, and nothing elsewhere."""
 
+from typing import cast
+
 import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
@@ -30,7 +32,7 @@ def partial_labels(
     kept = np.zeros(labels.shape, bool)
     smallest_px = SMALLEST_MM2 * 1e6 / spacing_um**2
     for area in range(label_set.first_area, len(label_set.names)):
-        pieces, count = ndimage.label(labels == area)
+        pieces, count = cast(tuple[np.ndarray, int], ndimage.label(labels == area))
         sizes = np.bincount(pieces.ravel(), minlength=count + 1)
         chosen = (rng.uniform(size=count + 1) < fraction) & (sizes >= smallest_px)
         chosen[0] = False
@@ -51,5 +53,5 @@ def _within(mask: np.ndarray, radius_px: float) -> np.ndarray:
     coarse = mask[::2, ::2]
     if not coarse.any():
         return np.zeros(mask.shape, bool)
-    near = ndimage.distance_transform_edt(~coarse) <= radius_px / 2
+    near = np.asarray(ndimage.distance_transform_edt(~coarse)) <= radius_px / 2
     return np.repeat(np.repeat(near, 2, axis=0), 2, axis=1)[: mask.shape[0], : mask.shape[1]]

@@ -2,7 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float32
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from gennari.phantom.anatomy import draw_scores
 from gennari.phantom.fields import wave_field
@@ -41,4 +41,4 @@ def displaced(
     """
     points = hemisphere.mirrored_inflated_mm
     shift = rms_mm / np.sqrt(2) * wave_field(rng, 3, 20.0)(points)
-    return probability[cKDTree(points).query(points + shift)[1]]
+    return probability[KDTree(points).query(points + shift)[1]]

@@ -73,7 +73,9 @@ def claim(root: Path, geometry: str, settings: PhantomSettings) -> bool:
             )
         return (root / "dataset.json").exists()
     if root.exists() and any(entry.name != ".lock" for entry in root.iterdir()):
-        raise InputError(f"a phantom needs a folder of its own, but {root} holds other files; give a new one with --out")
+        raise InputError(
+            f"a phantom needs a folder of its own, but {root} holds other files; give a new one with --out"
+        )
     write_json(path, record)
     return False
 
@@ -95,7 +97,8 @@ def build_phantom(root: Path, geometry: Geometry, settings: PhantomSettings, wor
         sections = plan_sections(individual, plan, settings)
         rng = np.random.default_rng(brain_seed.spawn(1)[0])
         moved = [
-            displaced(map_, h, settings.atlas_shift_mm, rng) for map_, h in zip(atlas, geometry.hemispheres, strict=True)
+            displaced(map_, h, settings.atlas_shift_mm, rng)
+            for map_, h in zip(atlas, geometry.hemispheres, strict=True)
         ]
         folder = brain_folder(root, plan.name)
         write_hemispheres(folder / "surfaces", individual.hemispheres)
@@ -143,9 +146,7 @@ def _write_labels(task: _Task, section: Section) -> None:
     rng = np.random.default_rng([task.individual.texture_seed, section.id, 1])
     partial = partial_labels(labels, TRUTH_SPACING_UM, LABEL_SET, task.settings.annotated_fraction, rng)
     annotated = from_labels(partial, TRUTH_SPACING_UM, section, LABEL_SET)
-    write_annotation(
-        annotation_path(brain_folder(task.root, section.brain), section.id), annotated, section, LABEL_SET
-    )
+    write_annotation(annotation_path(brain_folder(task.root, section.brain), section.id), annotated, LABEL_SET)
 
 
 def true_labels(individual: Individual, section: Section) -> UInt8[np.ndarray, "h w"]:

@@ -33,7 +33,7 @@ def plan_sections(individual: Individual, plan: BrainPlan, settings: PhantomSett
             shape_px=(shape[0], shape[1]),
             to_brain=coronal(pole_mm + SECTION_STEP_MM * number, float(low[0]), float(high[2])),
         )
-        for number in (int(round(offset / SECTION_STEP_MM)) for offset in offsets)
+        for number in (round(float(offset) / SECTION_STEP_MM) for offset in offsets)
     )
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int32
 
-from gennari.data.pack import pack
+from gennari.data.pack import write_pack
 from gennari.data.pixels import read_patch_images
 from gennari.errors import InputError
 from gennari.execute import Report, Tick, run_tasks, usable_cores
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import SIDES, Hemisphere, PairTable, PatchTable, Ribbon, Section
-from gennari.sampling.pairs import hub_pairs, measure_pairs, summarise_pairs
+from gennari.sampling.pairs import PairSummary, hub_pairs, measure_pairs, summarise_pairs
 from gennari.sampling.patches import sample_patches
 from gennari.sampling.split import Split, split_sections
 from gennari.sources.atomic import write_json
@@ -64,21 +64,25 @@ def _sample(run: Run, tick: Report) -> list[Path]:
     first, second = hub_pairs(patches, run.experiment.pairs, rng)
     pairs, calibrations = _measured(hemispheres, patches, first, second, run.experiment.seed, tick)
     texture = run.experiment.texture
-    sections = {section.id: section for section in brain.sections}
-    images = read_patch_images(brain.open_reader, patches, sections, texture.patch_px, texture.spacing_um, tick)
+    images = read_patch_images(brain.open_reader, patches, brain.sections, texture.patch_px, texture.spacing_um, tick)
     write_patches(outputs[1], patches)
     write_pairs(outputs[2], pairs)
-    pack(outputs[3], images)
+    write_pack(outputs[3], [images], np.arange(len(patches)), (texture.patch_px, texture.patch_px))
     summary = run.path("sampling.json")
     write_json(
         summary,
         {
-            "pairs": asdict(summarise_pairs(first, second, len(patches))),
-            "geodesics": {side: asdict(c) for side, c in zip(SIDES, calibrations, strict=True)},
+            "pairs": {name: _plain(group) for name, group in summarise_pairs(patches, first, second).items()},
+            "geodesics": {side: _plain(c) for side, c in zip(SIDES, calibrations, strict=True)},
             "patches": {kind: int((patches.split == kind).sum()) for kind in ("train", "val", "test")},
         },
     )
     return [*outputs, summary]
+
+
+def _plain(record: PairSummary | Calibration) -> dict[str, object]:
+    """Fields for JSON, which has no NaN: what could not be measured is null."""
+    return {key: None if value != value else value for key, value in asdict(record).items()}
 
 
 def _ribbons(

@@ -23,6 +23,7 @@ from gennari.sources.atomic import write_json, write_text
 from gennari.sources.dataset import Dataset, fingerprint, open_dataset
 from gennari.sources.documents import read_json, read_toml
 
+LOCK = ".lock"
 PACKAGES = ("gennari", "torch", "numpy", "scipy", "numba", "zarr", "potpourri3d", "pygeodesic", "nibabel", "shapely")
 
 
@@ -33,6 +34,21 @@ class RunManifest(BaseModel):
 
     dataset: str
     fingerprint: str
+
+
+class Provenance(BaseModel):
+    """provenance.json: what a run was made with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    created: str
+    python: str
+    system: str
+    packages: dict[str, str]
+    git: str
+    dataset: str
+    dataset_fingerprint: str
+    dataset_licence: str
 
 
 class Receipt(BaseModel):
@@ -81,7 +97,7 @@ def create_run(root: Path, dataset_path: Path, experiment: Experiment) -> Run:
                 f"'{experiment.name}' differs from it; go on with the saved one or give another folder"
             )
         return run
-    if root.exists() and any(root.iterdir()):
+    if root.exists() and any(entry.name != LOCK for entry in root.iterdir()):
         raise InputError(f"a run needs a folder of its own, but {root} holds other files; give an empty or new folder")
     root.mkdir(parents=True, exist_ok=True)
     config = experiment.model_dump(mode="json", exclude_none=True)
@@ -118,7 +134,7 @@ def locked(root: Path) -> Iterator[None]:
         InputError: another process holds it.
     """
     root.mkdir(parents=True, exist_ok=True)
-    with open(root / ".lock", "a+") as handle:
+    with open(root / LOCK, "a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -190,17 +206,17 @@ def _key(run: Run, after: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _provenance(dataset: Dataset) -> dict[str, object]:
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "packages": {name: version(name) for name in PACKAGES},
-        "git": _git_revision(),
-        "dataset": dataset.manifest.name,
-        "dataset_fingerprint": fingerprint(dataset),
-        "dataset_licence": dataset.manifest.licence,
-    }
+def _provenance(dataset: Dataset) -> Provenance:
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        packages={name: version(name) for name in PACKAGES},
+        git=_git_revision(),
+        dataset=dataset.manifest.name,
+        dataset_fingerprint=fingerprint(dataset),
+        dataset_licence=dataset.manifest.licence,
+    )
 
 
 def _git_revision() -> str:

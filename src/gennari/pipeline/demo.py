@@ -1,0 +1,86 @@
+"""The whole method in one call: every stage in order, on the same files the verbs work on."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gennari.execute import Report, Tick
+from gennari.metrics import DistanceError
+from gennari.pipeline.evaluation import ATLAS, Summary, evaluate_stage
+from gennari.pipeline.learning import finetune_stage, pretrain_stage, read_distance_error
+from gennari.pipeline.making import make_phantom
+from gennari.pipeline.maps import segment_stage
+from gennari.pipeline.page import report_stage
+from gennari.pipeline.sampling import sample_stage
+from gennari.pipeline.stages import Run, create_run, locked, receipts
+from gennari.recipes import experiment
+from gennari.sources.documents import read_json
+
+_LABELS = {"baseline": "baseline (from scratch)", "pretrained": "pre-trained", ATLAS: "atlas alone"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run says: a table for people, figures for scripts."""
+
+    table: str
+    figures: dict[str, object]
+
+
+def run_demo(out: Path, surfaces: Path | None, preset: str, workers: int | None, tick: Report) -> Outcome:
+    """Phantom, sample, pretrain, finetune, segment, evaluate, report; finished stages are skipped.
+
+    Raises:
+        InputError: as the stages.
+    """
+    recipe = experiment(preset)
+    began = time.monotonic()
+    make_phantom(out / "dataset", surfaces, preset, workers, tick)
+    tick(Tick("making", 1, 1, f"{time.monotonic() - began:.0f} s"))
+    with locked(out / "run"):
+        run = create_run(out / "run", out / "dataset", recipe)
+        for stage in (sample_stage, pretrain_stage, finetune_stage, segment_stage, evaluate_stage, report_stage):
+            stage(run, tick)
+        return outcome(run)
+
+
+def outcome(run: Run) -> Outcome:
+    """The table and the figures of a run that was evaluated."""
+    summary = read_json(run.path("summary.json"), Summary)
+    error = read_distance_error(run)
+    methods = summary.methods
+    baseline, pretrained = methods["baseline"], methods["pretrained"]
+    figures: dict[str, object] = {
+        "dice_baseline": baseline.dice,
+        "dice_pretrained": pretrained.dice,
+        "dice_atlas": methods[ATLAS].dice,
+        "dice_gain_low": summary.dice_gain_low,
+        "dice_gain_high": summary.dice_gain_high,
+        "err_seg_baseline": baseline.err_seg,
+        "err_seg_pretrained": pretrained.err_seg,
+        "pixel_distance_um_baseline": baseline.pixel_distance_um,
+        "pixel_distance_um_pretrained": pretrained.pixel_distance_um,
+        "err_dist_mm": error.mean_mm,
+        "err_dist_trivial_mm": error.median_predictor_mm,
+        "geometry": run.dataset.brains()[0].manifest.geometry,
+        "seconds": round(sum(receipt.seconds for receipt in receipts(run)), 1),
+        "report": str(run.path("report.html")),
+    }
+    return Outcome(_table(summary, error), figures)
+
+
+def _table(summary: Summary, error: DistanceError) -> str:
+    head = f"{'':<26}{'Dice (areas)':>14}{'err_seg':>10}{'distance um':>13}{'err_dist mm':>13}"
+    lines = [head]
+    for name, label in _LABELS.items():
+        method = summary.methods[name]
+        reach = f"{error.mean_mm:.1f}" if name == "pretrained" else "-"
+        lines.append(
+            f"{label:<26}{method.dice:>14.3f}{method.err_seg:>10.2f}{method.pixel_distance_um:>13.0f}{reach:>13}"
+        )
+    lines.append(f"{'median predictor':<26}{'-':>14}{'-':>10}{'-':>13}{error.median_predictor_mm:>13.1f}")
+    lines.append(
+        f"gain in Dice, 95 % over {summary.sections} held-out sections: "
+        f"{summary.dice_gain_low:+.3f} .. {summary.dice_gain_high:+.3f} (one seed)"
+    )
+    return "\n".join(lines)

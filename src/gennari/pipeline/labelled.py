@@ -1,0 +1,56 @@
+"""Sections of labelled brains as the networks see them: image, partial labels and prior on aligned grids."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float16, Float32, UInt8
+
+from gennari.data.area_batches import LabelledSection
+from gennari.data.prior import prior_image
+from gennari.execute import Report, Tick
+from gennari.nets.sizes import TextureConfig, atlas_spacing_um, output_spacing_um
+from gennari.records import IGNORE, Hemisphere, Section
+from gennari.sources.annotations import rasterise, read_annotation
+from gennari.sources.dataset import Brain
+from gennari.sources.sections import read_full
+from gennari.surface.ribbon import cut_ribbon
+
+Atlas = tuple[Float32[np.ndarray, "_ a"], Float32[np.ndarray, "_ a"]]
+
+
+def labelled_sections(
+    brains: Sequence[tuple[Brain, Sequence[Section]]], config: TextureConfig, tick: Report
+) -> list[LabelledSection]:
+    """All annotated sections of several brains; pixels nobody annotated are IGNORE."""
+    total = sum(len(sections) for _, sections in brains)
+    found: list[LabelledSection] = []
+    for brain, sections in brains:
+        hemispheres, atlas = brain.hemispheres(), brain.atlas()
+        for section in sections:
+            found.append(
+                LabelledSection(
+                    image=read_full(brain.image_path(section.id), config.spacing_um),
+                    labels=annotated_labels(brain, section, output_spacing_um(config)),
+                    prior=section_prior(hemispheres, atlas, section, config),
+                    name=f"{brain.name} {section.id}",
+                )
+            )
+            tick(Tick("labels", len(found), total, found[-1].name))
+    return found
+
+
+def annotated_labels(brain: Brain, section: Section, spacing_um: float) -> UInt8[np.ndarray, "h w"]:
+    """What was annotated on a section, on a grid of this spacing."""
+    path = brain.annotation(section.id)
+    if path is None:
+        return np.full(section.grid_shape(spacing_um), IGNORE, np.uint8)
+    return rasterise(read_annotation(path, brain.label_set), section, spacing_um)
+
+
+def section_prior(
+    hemispheres: tuple[Hemisphere, Hemisphere], atlas: Atlas, section: Section, config: TextureConfig
+) -> Float16[np.ndarray, "a h w"]:
+    """The atlas on the stem's grid of one section."""
+    spacing_um = atlas_spacing_um(config)
+    ribbon = cut_ribbon(hemispheres, section, spacing_um)
+    return prior_image(ribbon, hemispheres, atlas, spacing_um=spacing_um)

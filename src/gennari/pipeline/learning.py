@@ -1,0 +1,119 @@
+"""The stages that learn: the pretext task, then areas with and without it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gennari.data.area_batches import LabelledSection
+from gennari.data.pack import open_pack
+from gennari.data.pixels import Normalisation
+from gennari.execute import Report, Tick, usable_cores
+from gennari.metrics import DistanceError, distance_error
+from gennari.nets.weights import load_siamese
+from gennari.pipeline.labelled import labelled_sections
+from gennari.pipeline.sampling import sections_of
+from gennari.pipeline.stages import Run, run_stage
+from gennari.records import PairTable, PatchTable
+from gennari.sources.atomic import write_json
+from gennari.sources.documents import read_json
+from gennari.sources.tables import read_pairs, read_patches, read_rows, write_rows
+from gennari.train.distances import predict_distances
+from gennari.train.finetune import finetune
+from gennari.train.pretrain import pretrain
+
+VARIANTS = ("baseline", "pretrained")
+"""From random weights, and from the Siamese network's; everything else is the same."""
+
+
+def pretrain_stage(run: Run, tick: Report) -> bool:
+    """Pre-train the Siamese network and measure err_dist on held-out pairs."""
+    return run_stage(run, "pretrain", ("sample",), partial(_pretrain, run, tick), tick)
+
+
+def finetune_stage(run: Run, tick: Report) -> bool:
+    """Fine-tune the U-Net from random and from pre-trained weights; each is a stage of its own and can be resumed."""
+
+    @cache
+    def sections() -> list[LabelledSection]:
+        # read once for both variants, and not at all where both are finished
+        chosen = [(run.dataset.brain(name), of_brain) for name, of_brain in sections_of(run, "train").items()]
+        return labelled_sections(chosen, run.experiment.texture, tick)
+
+    done = [
+        run_stage(
+            run,
+            f"finetune-{variant}",
+            ("sample", "pretrain"),
+            lambda variant=variant: _finetune(run, variant, sections(), tick),
+            tick,
+        )
+        for variant in VARIANTS
+    ]
+    return any(done)
+
+
+def weights_path(run: Run, variant: str) -> Path:
+    """Where a fine-tuned network's weights are."""
+    return run.path("finetune", variant, "weights.safetensors")
+
+
+def pairs_of(patches: PatchTable, pairs: PairTable, split: str) -> PairTable:
+    """The pairs of one part of the split (no pair crosses it)."""
+    rows = patches.split[pairs.first] == split
+    return PairTable(first=pairs.first[rows], second=pairs.second[rows], distance_mm=pairs.distance_mm[rows])
+
+
+def read_distance_error(run: Run) -> DistanceError:
+    """err_dist of the pre-trained network on held-out pairs."""
+    (row,) = read_rows(run.path("pretrain", "err_dist.parquet"))
+    return DistanceError(**row)  # pyright: ignore[reportArgumentType]
+
+
+def _pretrain(run: Run, tick: Report) -> list[Path]:
+    torch.set_num_threads(usable_cores())
+    experiment, out = run.experiment, run.path("pretrain")
+    patches, pairs = read_patches(run.path("patches.parquet")), read_pairs(run.path("pairs.parquet"))
+    packed = open_pack(run.path("patches.zarr"))
+    images = packed.read(np.arange(len(packed)))
+    normalisation = Normalisation.from_images(images[patches.split == "train"])
+    write_json(run.path("normalisation.json"), asdict(normalisation))
+    train, test = pairs_of(patches, pairs, "train"), pairs_of(patches, pairs, "test")
+    result = pretrain(
+        experiment.pretrain, experiment.texture, images, patches, train, normalisation, out, tick, validation=test
+    )
+    write_rows(out / "history.parquet", result.history)
+    by = "features" if experiment.pretrain.use_distance else "coordinates"
+    predicted = predict_distances(load_siamese(result.weights), images, normalisation, test, by)
+    error = distance_error(predicted, test.distance_mm, constant_mm=float(np.median(train.distance_mm)))
+    write_rows(out / "err_dist.parquet", [error])
+    write_rows(
+        out / "predicted.parquet",
+        [{"true_mm": float(t), "predicted_mm": float(p)} for t, p in zip(test.distance_mm, predicted, strict=True)],
+    )
+    return [result.weights, *(out / name for name in ("history.parquet", "err_dist.parquet", "predicted.parquet"))]
+
+
+def _finetune(run: Run, variant: str, sections: Sequence[LabelledSection], tick: Report) -> list[Path]:
+    torch.set_num_threads(usable_cores())
+    experiment, out = run.experiment, run.path("finetune", variant)
+    result = finetune(
+        experiment.finetune,
+        experiment.texture,
+        sections,
+        normalisation(run),
+        run.path("pretrain", "weights.safetensors") if variant == "pretrained" else None,
+        out,
+        lambda t: tick(Tick(f"{t.stage} {variant}", t.done, t.total, t.note)),
+        classes=len(run.dataset.label_set.names),
+    )
+    write_rows(out / "history.parquet", result.history)
+    return [result.weights, out / "history.parquet"]
+
+
+def normalisation(run: Run) -> Normalisation:
+    """The grey-value statistics of the run's training patches."""
+    return read_json(run.path("normalisation.json"), Normalisation)

@@ -1,0 +1,243 @@
+"""The stage that tells a run: figures and tables from its saved results, on one page."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from gennari.data.pack import open_pack
+from gennari.execute import Report, Tick
+from gennari.metrics import DistanceError
+from gennari.pipeline.evaluation import METHODS, SectionScore, Summary, read_confusions, true_map
+from gennari.pipeline.labelled import annotated_labels
+from gennari.pipeline.learning import VARIANTS, read_distance_error
+from gennari.pipeline.maps import map_path
+from gennari.pipeline.sampling import pretext_brain, sections_of, split_of
+from gennari.pipeline.stages import Run, run_stage
+from gennari.pipeline.words import content
+from gennari.records import AreaMap, PatchTable, Section
+from gennari.report.chart_figures import (
+    Curve,
+    CurvePanel,
+    confusion_figure,
+    dice_by_area,
+    distance_figure,
+    split_figure,
+    training_curves,
+)
+from gennari.report.page import ReportFigure, write_report
+from gennari.report.section_figures import SectionPanel, patches_gallery, section_overlays
+from gennari.report.style import to_png
+from gennari.report.surface_figures import sampling_locations
+from gennari.sources.atlas import read_atlas
+from gennari.sources.atomic import atomic_path
+from gennari.sources.dataset import Brain
+from gennari.sources.documents import read_json
+from gennari.sources.sections import read_full, read_labels
+from gennari.sources.tables import read_pairs, read_patches, read_rows
+
+SHOWN_SECTIONS = 4
+IMAGE_UM = 128.0
+"""Spacing at which sections are shown."""
+TITLES = {"baseline": "baseline", "pretrained": "pre-trained", "atlas alone": "atlas alone"}
+
+
+def report_stage(run: Run, tick: Report) -> bool:
+    """Write figures/ and report.html from the saved results."""
+    return run_stage(run, "report", ("evaluate",), partial(_report, run, tick), tick)
+
+
+def _report(run: Run, tick: Report) -> list[Path]:
+    summary = read_json(run.path("summary.json"), Summary)
+    error = read_distance_error(run)
+    makers = _figures(run, summary, error)
+    figures: dict[str, ReportFigure] = {}
+    for done, (name, title, caption, figure) in enumerate(makers, start=1):
+        png = to_png(figure)
+        with atomic_path(run.path("figures", f"{name}.png")) as temporary:
+            temporary.write_bytes(png)
+        figures[name] = ReportFigure(title=title, caption=caption, png=png)
+        tick(Tick("report", done, 8, title))
+    page = run.path("report.html")
+    write_report(page, content(run, summary, error, figures))
+    return [page, *(run.path("figures", f"{name}.png") for name in figures)]
+
+
+def _figures(run: Run, summary: Summary, error: DistanceError) -> Iterator[tuple[str, str, str, Figure]]:
+    brain, patches = pretext_brain(run), read_patches(run.path("patches.parquet"))
+    yield (
+        "overlays",
+        "Held-out sections",
+        "Areas over the section: the truth, the network from scratch and the pre-trained one. The inset shows what an "
+        "expert would have annotated on this section; it was not used, since the section is held out.",
+        section_overlays(list(_panels(run)), run.dataset.label_set),
+    )
+    yield (
+        "dice",
+        "Dice by area",
+        "Overlap of predicted and true area over all held-out sections together.",
+        _dice_figure(run, summary),
+    )
+    confusions = {TITLES[m]: counts.sum(axis=0) for m, counts in read_confusions(run).items() if m in VARIANTS}
+    yield (
+        "confusion",
+        "Confusions",
+        "Rows are the truth and sum to 100 %: what became of the pixels of each class (held-out sections).",
+        confusion_figure(confusions, run.dataset.label_set.names, run.dataset.label_set.first_area),
+    )
+    yield (
+        "locations",
+        "Where the patches were sampled",
+        "Centres of the patches on the pial (above) and the inflated surface (below) of the pretext brain; in blue one "
+        "pair and a path between its patches.",
+        sampling_locations(brain.hemispheres(), patches, _example_pair(run, patches)),
+    )
+    yield "patches", "One patch an area", _PATCHES, _gallery(run, brain, patches)
+    yield (
+        "distances",
+        "Distances on held-out sections",
+        "Pairs whose patches both lie on sections that pre-training never saw.",
+        _distance_figure(run, error),
+    )
+    yield "curves", "Training", _CURVES, training_curves(_curve_panels(run, error))
+    yield (
+        "split",
+        "The split",
+        "Held-out sections are never trained on; guard sections are not used at all.",
+        split_figure({b.name: _positions(run, b) for b in run.dataset.brains()}),
+    )
+
+
+_PATCHES = (
+    "Upright patches of the pretext brain (pia above). The names come from the atlas this brain was given and are "
+    "shown here only: the pretext task never sees a name."
+)
+_CURVES = (
+    "Left: the two terms of the pretext loss. Middle: error of predicted distances on held-out pairs. Right: "
+    "cross-entropy of both fine-tunings, the same windows in the same order; the atlas joins at the dashed line."
+)
+
+
+def _panels(run: Run) -> Iterator[SectionPanel]:
+    label_set = run.dataset.label_set
+    scores = [SectionScore(**row) for row in read_rows(run.path("metrics.parquet"))]  # pyright: ignore[reportArgumentType]
+    dice = {(score.method, score.brain, score.section): score.dice for score in scores}
+    shown = [(name, sections) for name, sections in sections_of(run, "test").items() if sections]
+    for name, sections in shown[:SHOWN_SECTIONS]:
+        brain, section = run.dataset.brain(name), sections[0]
+        maps = {v: read_labels(map_path(run, v, name, section.id)) for v in VARIANTS}
+        spacing_um = maps[VARIANTS[0]][1]
+
+        def area_map(labels: np.ndarray, spacing_um: float = spacing_um, number: int = section.id) -> AreaMap:
+            return AreaMap(labels=labels, spacing_um=spacing_um, section=number, label_set=label_set)
+
+        yield SectionPanel(
+            title=f"brain {name}\nsection {section.id}",
+            image=read_full(brain.image_path(section.id), _shown_um(section)),
+            spacing_um=_shown_um(section),
+            maps={
+                "truth": area_map(true_map(brain, section.id, spacing_um)),
+                **{TITLES[v]: area_map(labels) for v, (labels, _) in maps.items()},
+            },
+            annotation=_annotation(brain, section, spacing_um),
+            notes={TITLES[v]: f"Dice {dice[v, name, section.id]:.2f}" for v in VARIANTS},
+        )
+
+
+def _shown_um(section: Section) -> float:
+    return section.spacing_um * max(1, round(IMAGE_UM / section.spacing_um))
+
+
+def _annotation(brain: Brain, section: Section, spacing_um: float) -> AreaMap | None:
+    if brain.annotation(section.id) is None:
+        return None
+    labels = annotated_labels(brain, section, spacing_um)
+    return AreaMap(labels=labels, spacing_um=spacing_um, section=section.id, label_set=brain.label_set)
+
+
+def _dice_figure(run: Run, summary: Summary) -> Figure:
+    first = run.dataset.label_set.first_area
+    series = {
+        TITLES[m]: np.array([np.nan if d is None else d for d in summary.methods[m].dice_by_class[first:]])
+        for m in METHODS
+    }
+    return dice_by_area(run.dataset.label_set.areas, series)
+
+
+def _example_pair(run: Run, patches: PatchTable) -> tuple[int, int]:
+    pairs = read_pairs(run.path("pairs.parquet"))
+    # a pair of typical distance shows more than the longest
+    index = int(np.argsort(pairs.distance_mm)[int(0.7 * len(pairs))])
+    return int(pairs.first[index]), int(pairs.second[index])
+
+
+def _gallery(run: Run, brain: Brain, patches: PatchTable) -> Figure:
+    label_set, texture = run.dataset.label_set, run.experiment.texture
+    atlas = read_atlas(brain.folder / "atlas", label_set)
+    probability = np.zeros((len(patches), len(label_set.areas)))
+    for side in range(2):
+        rows = patches.side == side
+        probability[rows] = atlas[side][patches.vertex[rows]]
+    chosen = probability.argmax(axis=0)
+    packed = open_pack(run.path("patches.zarr"))
+    names = [
+        f"{area} ({probability[row, k]:.0%})" for k, (area, row) in enumerate(zip(label_set.areas, chosen, strict=True))
+    ]
+    return patches_gallery(packed.read(chosen), names, texture.spacing_um, label_set.colours[label_set.first_area :])
+
+
+def _distance_figure(run: Run, error: DistanceError) -> Figure:
+    rows = read_rows(run.path("pretrain", "predicted.parquet"))
+    true, predicted = (np.array([row[key] for row in rows], float) for key in ("true_mm", "predicted_mm"))
+    return distance_figure(true, predicted, error.mean_mm, error.median_predictor_mm)
+
+
+def _curve_panels(run: Run, error: DistanceError) -> list[CurvePanel]:
+    history = read_rows(run.path("pretrain", "history.parquet"))
+
+    def column(name: str, rows: list = history) -> np.ndarray:
+        return np.array([row[name] for row in rows], float)
+
+    panels = [
+        CurvePanel(
+            title="Pretext loss",
+            step_label="epoch",
+            value_label=f"loss (units of {run.experiment.pretrain.distance_scale_mm:g} mm)",
+            curves=[
+                Curve(label="distance, eq. (1)", step=column("epoch"), value=column("distance_loss")),
+                Curve(label="coordinates, eq. (2)", step=column("epoch"), value=column("coordinate_loss")),
+            ],
+        ),
+        CurvePanel(
+            title="Held-out pairs",
+            step_label="epoch",
+            value_label="err_dist (mm)",
+            curves=[Curve(label="network", step=column("epoch"), value=column("err_dist_mm"))],
+            levels={"median predictor": error.median_predictor_mm},
+        ),
+    ]
+    finetunes = {v: read_rows(run.path("finetune", v, "history.parquet")) for v in VARIANTS}
+    joins = run.experiment.finetune.phases[0].steps
+    panels.append(
+        CurvePanel(
+            title="Fine-tuning",
+            step_label="step",
+            value_label="cross-entropy",
+            curves=[
+                Curve(label=TITLES[v], step=column("step", rows), value=column("loss", rows))
+                for v, rows in finetunes.items()
+            ],
+            events={"atlas joins": float(joins)},
+            log=True,
+        )
+    )
+    return panels
+
+
+def _positions(run: Run, brain: Brain) -> tuple[np.ndarray, list[str]]:
+    split = split_of(run, brain)
+    ordered = sorted(brain.sections, key=lambda section: section.id)
+    y = np.array([section.to_brain.matrix[1, 3] for section in ordered])
+    return y, [split[section.id] for section in ordered]

@@ -1,0 +1,149 @@
+"""The report's words and tables; every number in them comes from a saved result."""
+
+from collections.abc import Mapping
+
+from gennari.metrics import DistanceError
+from gennari.pipeline.evaluation import ATLAS, Summary
+from gennari.pipeline.stages import Provenance, Run, receipts
+from gennari.report.page import Chapter, Column, Headline, ReportContent, ReportFigure, ReportTable
+from gennari.sources.documents import read_json, read_text
+
+CITATION = (
+    "Spitzer H, Kiwitz K, Amunts K, Harmeling S, Dickscheid T. Improving Cytoarchitectonic Segmentation of Human Brain "
+    "Areas with Self-supervised Siamese Networks. MICCAI 2018. doi:10.1007/978-3-030-00931-1_76"
+)
+PHANTOM_NOTES = (
+    "The brains are synthetic: a phantom drawn on real cortical surfaces, with layers from published counts. It shows "
+    "that the method works where the truth is known, not how well it does on real tissue.",
+    "All phantom individuals share one folding pattern (smooth warps of one mesh), so part of what a network learns "
+    "may be shape and not cytoarchitecture.",
+    "One seed and few held-out sections: the interval is over sections only, and says nothing of other seeds.",
+    "Both networks got the same labels, windows and number of steps at one learning rate; the baseline's own best rate "
+    "and longer training are not part of this page.",
+)
+
+
+def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[str, ReportFigure]) -> ReportContent:
+    """What stands on the page of a run."""
+    baseline, pretrained = summary.methods["baseline"], summary.methods["pretrained"]
+    gain = pretrained.dice - baseline.dice
+    brains = run.dataset.brains()
+    return ReportContent(
+        title=f"gennari: {run.experiment.name} on {run.dataset.manifest.name}",
+        summary=(
+            f"A network pre-trained to predict distances along the cortex of one unlabelled brain reaches a Dice of "
+            f"{pretrained.dice:.2f} on {summary.sections} held-out sections of four partly annotated brains, against "
+            f"{baseline.dice:.2f} from scratch: {gain:+.3f}, 95 % interval over sections {summary.dice_gain_low:+.3f} "
+            f"to {summary.dice_gain_high:+.3f}."
+        ),
+        headlines=(
+            Headline(label="Dice over areas", value=f"{pretrained.dice:.3f}", note=f"from scratch {baseline.dice:.3f}"),
+            Headline(label="err_seg", value=f"{pretrained.err_seg:.2f}", note=f"from scratch {baseline.err_seg:.2f}"),
+            Headline(
+                label="pixel distance",
+                value=f"{pretrained.pixel_distance_um:.0f} µm",
+                note=f"from scratch {baseline.pixel_distance_um:.0f} µm",
+            ),
+            Headline(
+                label="err_dist",
+                value=f"{error.mean_mm:.1f} mm",
+                note=f"median predictor {error.median_predictor_mm:.1f} mm",
+            ),
+        ),
+        chapters=(
+            Chapter(
+                title="Areas on held-out sections",
+                tables=(_methods_table(summary, error),),
+                figures=(figures["overlays"], figures["dice"], figures["confusion"]),
+            ),
+            Chapter(
+                title="The pretext task",
+                text="Two patches in, their distance along the cortex out; no expert is needed.",
+                tables=(_distance_table(error),),
+                figures=(figures["locations"], figures["patches"], figures["distances"]),
+            ),
+            Chapter(
+                title="Training and data", tables=(_stages_table(run),), figures=(figures["curves"], figures["split"])
+            ),
+        ),
+        provenance=_provenance(run),
+        licence=run.dataset.manifest.licence,
+        notes=PHANTOM_NOTES if any((brain.folder / "truth").exists() for brain in brains) else (),
+        citation=CITATION,
+    )
+
+
+def _methods_table(summary: Summary, error: DistanceError) -> ReportTable:
+    labels = {"baseline": "baseline (from scratch)", "pretrained": "pre-trained", ATLAS: "atlas alone"}
+    rows = []
+    for name, label in labels.items():
+        method = summary.methods[name]
+        rows.append((
+            label, f"{method.dice:.3f}", f"{method.dice_classes:.3f}", f"{method.err_seg:.2f}",
+            f"{method.pixel_distance_um:.0f}", f"{100 * method.wrong_share:.1f}",
+            f"{error.mean_mm:.1f}" if name == "pretrained" else "–",
+        ))  # fmt: skip
+    rows.append(("median predictor", "–", "–", "–", "–", "–", f"{error.median_predictor_mm:.1f}"))
+    return ReportTable(
+        title="With and without pre-training",
+        columns=(
+            Column(name="method"),
+            Column(
+                name="Dice, areas",
+                definition="mean over the areas of their Dice, all held-out sections pooled; every pixel counts",
+            ),
+            Column(name="Dice, classes", definition="the same over all classes, background and white matter included"),
+            Column(
+                name="err_seg",
+                definition="100 √Σd² / A in pixels, d the distance of a wrong pixel to the class it was given "
+                "(Yasnoff 1977); mean over sections",
+            ),
+            Column(name="pixel distance", unit="µm", definition="mean of d over all pixels, right ones counting 0"),
+            Column(name="wrong pixels", unit="%"),
+            Column(name="err_dist", unit="mm", definition="mean error of distances predicted for held-out pairs"),
+        ),
+        rows=rows,
+        emphasis=1,
+    )
+
+
+def _distance_table(error: DistanceError) -> ReportTable:
+    return ReportTable(
+        title="Distances of held-out pairs",
+        columns=(
+            Column(name="predictor"),
+            Column(name="err_dist", unit="mm"),
+            Column(name="near pairs", unit="mm", definition="pairs less than 20 mm apart"),
+            Column(name="far pairs", unit="mm"),
+            Column(name="Spearman", definition="rank correlation of predicted and true distance"),
+        ),
+        rows=(
+            (
+                "Siamese network", f"{error.mean_mm:.1f}", f"{error.near_mm:.1f}", f"{error.far_mm:.1f}",
+                f"{error.spearman:.2f}",
+            ),
+            (f"always {error.constant_mm:.0f} mm", f"{error.median_predictor_mm:.1f}", "–", "–", "–"),
+        ),
+        emphasis=0,
+    )  # fmt: skip
+
+
+def _stages_table(run: Run) -> ReportTable:
+    rows = [(receipt.stage, f"{receipt.seconds:.0f}", receipt.finished) for receipt in receipts(run)]
+    return ReportTable(
+        title="Stages",
+        columns=(Column(name="stage"), Column(name="time", unit="s"), Column(name="finished (UTC)")),
+        rows=rows,
+    )
+
+
+def _provenance(run: Run) -> list[tuple[str, str]]:
+    saved = read_json(run.path("provenance.json"), Provenance)
+    return [
+        ("gennari", f"{saved.packages.get('gennari', '?')}, revision {saved.git}"),
+        ("data set", f"{saved.dataset}, fingerprint {saved.dataset_fingerprint}"),
+        ("made on", f"{saved.created}, Python {saved.python}, {saved.system}"),
+        ("packages", ", ".join(f"{name} {number}" for name, number in saved.packages.items())),
+        ("geodesics and pairs", " ".join(read_text(run.path("sampling.json")).split())),
+        ("configuration", read_text(run.path("config.toml"))),
+    ]
