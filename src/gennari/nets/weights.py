@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -130,7 +131,7 @@ def _read_net(path: Path, kind: str) -> tuple[dict[str, Tensor], NetRecord]:
 def _filled(net: Net, tensors: Mapping[str, Tensor], path: Path) -> Net:
     _check_names(tensors, net.state_dict(), path)
     net.load_state_dict(dict(tensors))
-    return net.eval()
+    return net.eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _check_names(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:

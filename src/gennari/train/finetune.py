@@ -154,7 +154,7 @@ def _network(
     net = AreaUNet(config, classes, areas, settings.atlas_widths, generator)
     if init_weights is not None:
         transfer_texture(init_weights, net)
-    return net.to(memory_format=torch.channels_last) if settings.channels_last else net  # type: ignore[call-overload]
+    return net.to(memory_format=torch.channels_last) if settings.channels_last else net  # pyright: ignore[reportCallIssue]
 
 
 def _loss(model: nn.Module, batch: AreaBatch, phase: Phase) -> Mapping[str, Tensor]:

@@ -144,7 +144,7 @@ def _network(settings: PretrainSettings, config: TextureConfig, batches: PairBat
     used = np.unique(np.concatenate([batches.pairs.first, batches.pairs.second]))
     net.scale_mm.fill_(settings.distance_scale_mm)
     net.centre_mm.copy_(torch.from_numpy(batches.patches.inflated_mm[used].mean(axis=0)))
-    return net.to(memory_format=torch.channels_last) if settings.channels_last else net  # type: ignore[call-overload]
+    return net.to(memory_format=torch.channels_last) if settings.channels_last else net  # pyright: ignore[reportCallIssue]
 
 
 def _micro_batches(batches: PairBatches, step: int, steps_per_epoch: int, accumulate: int) -> Sequence[PairBatch]:
