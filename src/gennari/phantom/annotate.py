@@ -32,11 +32,12 @@ def partial_labels(
     kept = np.zeros(labels.shape, bool)
     smallest_px = SMALLEST_MM2 * 1e6 / spacing_um**2
     for area in range(label_set.first_area, len(label_set.names)):
-        pieces, count = cast(tuple[np.ndarray, int], ndimage.label(labels == area))
+        box = _bounding_box(labels == area)
+        pieces, count = cast(tuple[np.ndarray, int], ndimage.label(labels[box] == area))
         sizes = np.bincount(pieces.ravel(), minlength=count + 1)
         chosen = (rng.uniform(size=count + 1) < fraction) & (sizes >= smallest_px)
         chosen[0] = False
-        kept |= chosen[pieces]
+        kept[box] |= chosen[pieces]
     other = np.argwhere(labels == label_set.first_area - 1)
     radius_px = ZONE_MM * 1e3 / spacing_um
     zone = _within(kept, radius_px)
@@ -46,6 +47,13 @@ def partial_labels(
         zone |= _within(seeds, 2 * radius_px)
     annotated = zone & (kept | (labels < label_set.first_area))
     return np.where(annotated, labels, np.uint8(IGNORE))
+
+
+def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
+    rows, cols = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
 
 
 def _within(mask: np.ndarray, radius_px: float) -> np.ndarray:

@@ -36,6 +36,7 @@ from gennari.sources.surfaces import write_hemispheres
 from gennari.surface.ribbon import cut_ribbon, white_matter
 
 TRUTH_SPACING_UM = 64.0
+"""Of the full labels, and the grid annotations follow; sections coarser than this keep their own spacing."""
 SECTIONS_A_TASK = 3
 """A task carries its individual along, which costs as much as a tenth of a section."""
 
@@ -137,22 +138,23 @@ def _draw(task: _Task) -> None:
 
 
 def _write_labels(task: _Task, section: Section) -> None:
-    labels = true_labels(task.individual, section)
+    spacing_um = max(TRUTH_SPACING_UM, section.spacing_um)
+    labels = true_labels(task.individual, section, spacing_um)
     write_truth(
         task.root,
         section.brain,
-        AreaMap(labels=labels, spacing_um=TRUTH_SPACING_UM, section=section.id, label_set=LABEL_SET),
+        AreaMap(labels=labels, spacing_um=spacing_um, section=section.id, label_set=LABEL_SET),
     )
     rng = np.random.default_rng([task.individual.texture_seed, section.id, 1])
-    partial = partial_labels(labels, TRUTH_SPACING_UM, LABEL_SET, task.settings.annotated_fraction, rng)
-    annotated = from_labels(partial, TRUTH_SPACING_UM, section, LABEL_SET)
+    partial = partial_labels(labels, spacing_um, LABEL_SET, task.settings.annotated_fraction, rng)
+    annotated = from_labels(partial, spacing_um, section, LABEL_SET)
     write_annotation(annotation_path(brain_folder(task.root, section.brain), section.id), annotated, LABEL_SET)
 
 
-def true_labels(individual: Individual, section: Section) -> UInt8[np.ndarray, "h w"]:
-    """The true classes of a section at TRUTH_SPACING_UM."""
-    ribbon = cut_ribbon(individual.hemispheres, section, TRUTH_SPACING_UM)
-    white = white_matter(individual.hemispheres, section, TRUTH_SPACING_UM)
+def true_labels(individual: Individual, section: Section, spacing_um: float) -> UInt8[np.ndarray, "h w"]:
+    """The true classes of a section on a grid of this spacing."""
+    ribbon = cut_ribbon(individual.hemispheres, section, spacing_um)
+    white = white_matter(individual.hemispheres, section, spacing_um)
     return section_labels(individual, ribbon, white)
 
 
