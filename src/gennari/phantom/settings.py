@@ -25,10 +25,10 @@ class BrainPlan(BaseModel):
 class PhantomSettings(BaseModel):
     """Every number of the phantom that a user may turn.
 
-    The variability figures (`area_contrast` .. `short_mm`) are set by what was measured on BigBrain's staining
-    profiles, not by a wished Dice: area deviations over the mean profile, between-area over within-area variance, and
-    the range over which deviations inside an area stay correlated (half gone within 1 mm, nearly all by 6 mm).
-    docs/results.md has the figures.
+    The defaults take the areas as published (`area_contrast` 1) with moderate variability: at 32 µm a pixel shows no
+    cells, so layers have to carry what real sections show in cell size and shape as well. Recipe `measured` has the
+    variability found in BigBrain's 18-depth staining profiles instead, where areas are hard to tell by layers alone;
+    docs/results.md has the figures of both.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,11 +43,13 @@ class PhantomSettings(BaseModel):
     shape_sd_mm: float = Field(default=2.0, ge=0)
     scale_sd: float = Field(default=0.03, ge=0)
     border_sd_mm: float = Field(default=2.5, ge=0)
-    area_contrast: Fraction = 0.65
+    area_contrast: Fraction = 1.0
     """Areas differ from their mean by this much of what the published tables say."""
-    density_sd: float = Field(default=0.3, ge=0)
+    gradient: float = Field(default=0.69, ge=0)
+    """Change of log cell density over the hemisphere along each of three trends (phantom/gradients.py); ln 2."""
+    density_sd: float = Field(default=0.12, ge=0)
     """SD of a layer's log cell density along the cortex, at `long_mm` and again at `short_mm`."""
-    boundary_sd: float = Field(default=0.2, ge=0)
+    boundary_sd: float = Field(default=0.06, ge=0)
     """Relative SD of a layer's thickness along the cortex."""
     long_mm: float = Field(default=3.5, gt=0)
     short_mm: float = Field(default=0.8, gt=0)
