@@ -184,7 +184,7 @@ def run_stage(run: Run, stage: str, after: Sequence[str], work: Callable[[], Seq
         path,
         Receipt(
             stage=stage, key=key, seconds=round(time.monotonic() - began, 1),
-            finished=datetime.now(UTC).isoformat(timespec="seconds"), outputs=outputs,
+            finished=datetime.now(UTC).isoformat(timespec="milliseconds"), outputs=outputs,
         ),
     )  # fmt: skip
     return True

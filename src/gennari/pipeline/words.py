@@ -129,7 +129,7 @@ def _distance_table(error: DistanceError) -> ReportTable:
 
 
 def _stages_table(run: Run) -> ReportTable:
-    rows = [(receipt.stage, f"{receipt.seconds:.0f}", receipt.finished) for receipt in receipts(run)]
+    rows = [(receipt.stage, f"{receipt.seconds:.0f}", receipt.finished[:19]) for receipt in receipts(run)]
     return ReportTable(
         title="Stages",
         columns=(Column(name="stage"), Column(name="time", unit="s"), Column(name="finished (UTC)")),
