@@ -6,10 +6,17 @@ import os
 # read these once, when they are loaded, and child processes inherit them.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", NUMBA_NUM_THREADS="1")
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from gennari.phantom.settings import PhantomSettings
+    from gennari.recipes import Experiment
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,3 +47,76 @@ def real_data(request: pytest.FixtureRequest) -> Path:
     if folder is None:
         pytest.skip("needs real data: give the folder with `pytest tests --real-data DIR`")
     return Path(folder).resolve()
+
+
+# Modules of gennari are imported inside the fixtures below: this file is loaded before the hook that checks shapes is
+# installed, and what was imported by then would go unchecked.
+
+
+@pytest.fixture(scope="session")
+def mini_recipes() -> "Iterator[tuple[PhantomSettings, Experiment]]":
+    """The preset 'mini', known by name for the session: all at 256 µm, seconds to run, its figures mean nothing."""
+    from gennari import recipes
+    from gennari.nets.sizes import TextureConfig
+    from gennari.phantom.settings import BrainPlan, PhantomSettings
+    from gennari.sampling.patches import PatchSettings
+
+    labelled = (
+        BrainPlan(name=name, role="labelled", sections=2, first=first)
+        for name, first in zip("ABCD", (0.2, 0.4, 0.6, 0.8), strict=True)
+    )
+    settings = PhantomSettings(
+        brains=(BrainPlan(name="P", role="pretext", sections=4), *labelled),
+        spacing_um=256.0,
+        subdivisions=0,
+        atlas_individuals=3,
+    )
+    tiny = recipes.TINY
+    phases = tuple(phase.model_copy(update={"steps": 3}) for phase in tiny.finetune.phases)
+    recipe = tiny.model_copy(
+        update={
+            "name": "mini",
+            "area_split": tiny.area_split.model_copy(update={"test_share": 1 / 2}),
+            "patches": PatchSettings(count=80, ribbon_spacing_um=128.0),
+            "texture": TextureConfig(
+                spacing_um=256, patch_px=16, stem_channels=4, channels=(4, 4), convs=(1, 1), padding="same"
+            ),
+            "pretrain": tiny.pretrain.model_copy(update={"batch": 16}),
+            "finetune": tiny.finetune.model_copy(
+                update={"phases": phases, "batch": 2, "window_px": 64, "atlas_widths": (4, 4)}
+            ),
+        }
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "PHANTOMS", {**recipes.PHANTOMS, "mini": settings})
+        patch.setattr(recipes, "EXPERIMENTS", {**recipes.EXPERIMENTS, "mini": recipe})
+        yield settings, recipe
+
+
+@pytest.fixture(scope="session")
+def phantom(mini_recipes: "tuple[PhantomSettings, Experiment]", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a whole phantom data set of the preset 'mini', built once a session; tests that change it copy it."""
+    from gennari.pipeline.making import make_phantom
+
+    root = tmp_path_factory.mktemp("phantom") / "dataset"
+    make_phantom(root, None, "mini", 1, lambda tick: None)
+    return root
+
+
+@pytest.fixture(scope="session")
+def finished_demo(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `gennari demo --preset mini` leaves (dataset/, run/), made verb by verb; tests that change it copy it."""
+    from gennari.cli.app import main
+    from gennari.pipeline import sampling
+
+    out = tmp_path_factory.mktemp("demo")
+    shutil.copytree(phantom, out / "dataset")
+    run = str(out / "run")
+    verbs = ("pretrain", "finetune", "segment", "evaluate", "report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "usable_cores", lambda: 1)  # spawning two processes takes longer than their work
+        for line in (["sample", str(out / "dataset"), run, "--preset", "mini"], *([verb, run] for verb in verbs)):
+            with pytest.raises(SystemExit) as left:
+                main(line)
+            assert left.value.code == 0, line
+    return out

@@ -1,0 +1,142 @@
+"""A phantom on disk: whole, true to itself, resumable, and not to be mixed with another."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gennari.errors import InputError
+from gennari.phantom.build import build_phantom, claim
+from gennari.phantom.layers import LABEL_SET
+from gennari.phantom.settings import BrainPlan
+from gennari.records import IGNORE
+from gennari.sources.annotations import rasterise, read_annotation
+from gennari.sources.dataset import check_inside, open_dataset
+from gennari.sources.sections import read_full
+
+
+def _quiet(tick: object) -> None:
+    pass
+
+
+def test_there_are_five_individuals_one_of_them_unlabelled(phantom):
+    brains = open_dataset(phantom).brains()
+    roles = {brain.name: brain.manifest.role for brain in brains}
+    assert roles == {"P": "pretext", "A": "labelled", "B": "labelled", "C": "labelled", "D": "labelled"}
+    assert {brain.manifest.geometry for brain in brains} == {"fsaverage5"}
+
+
+def test_the_unlabelled_one_has_neither_truth_nor_annotations(phantom):
+    pretext, *labelled = open_dataset(phantom).brains()
+    assert not (pretext.folder / "truth").exists()
+    assert not (pretext.folder / "annotations").exists()
+    for brain in labelled:
+        assert all(brain.annotation(section.id) for section in brain.sections)
+
+
+def test_every_section_lies_in_its_brain_and_has_an_image_with_tissue(phantom):
+    for brain in open_dataset(phantom).brains():
+        hemispheres = brain.hemispheres()
+        for section in brain.sections:
+            check_inside(section, hemispheres)
+            image = read_full(brain.image_path(section.id), section.spacing_um)
+            assert image.shape == section.shape_px
+            assert 0.05 < (image < 255).mean() < 0.9
+
+
+def test_truth_and_annotation_agree_where_something_is_annotated(phantom):
+    said, silent = 0, 0
+    for brain in open_dataset(phantom).brains()[1:]:
+        for section in brain.sections:
+            truth = brain.truth(section.id)
+            annotation = brain.annotation(section.id)
+            assert annotation is not None
+            partial = rasterise(read_annotation(annotation, brain.label_set), section, truth.spacing_um)
+            known = partial != IGNORE
+            np.testing.assert_array_equal(partial[known], truth.labels[known])
+            areas = truth.labels >= LABEL_SET.first_area
+            said, silent = said + (known & areas).sum(), silent + (~known & areas).sum()
+    assert said > 0
+    assert silent > 0
+
+
+def test_truth_is_true_of_the_image(phantom):
+    brain = open_dataset(phantom).brain("A")
+    section = brain.sections[0]
+    truth = brain.truth(section.id)
+    assert truth.spacing_um == section.spacing_um
+    image = read_full(brain.image_path(section.id), section.spacing_um)
+    np.testing.assert_array_equal(truth.labels == 0, image == 255)
+
+
+def test_individuals_have_surfaces_and_atlases_of_their_own(phantom):
+    a, b = (open_dataset(phantom).brain(name) for name in "AB")
+    assert np.abs(a.hemispheres()[0].pial.vertices_mm - b.hemispheres()[0].pial.vertices_mm).max() > 1
+    assert (a.atlas()[0] != b.atlas()[0]).any()
+    assert a.atlas()[0].max() == 1
+
+
+def test_the_data_set_says_what_it_was_made_from(phantom, mini_recipes):
+    manifest = open_dataset(phantom).manifest
+    assert '"geometry":"fsaverage5"' in manifest.origin
+    assert f'"seed":{mini_recipes[0].seed}' in manifest.origin
+    assert "Synthetic" in manifest.licence
+
+
+@pytest.fixture(scope="module")
+def small(plain_settings):
+    plan = BrainPlan(name="A", role="labelled", sections=3)
+    return plain_settings.model_copy(update={"brains": (plan,), "spacing_um": 256.0, "atlas_individuals": 2})
+
+
+@pytest.fixture(scope="module")
+def whole(geometry, small, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("small") / "dataset"
+    build_phantom(root, geometry, small, 1, _quiet)
+    return root
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_half_built_phantom_is_finished_and_only_what_is_missing_is_drawn(whole, geometry, small, tmp_path):
+    half = tmp_path / "dataset"
+    shutil.copytree(whole, half)
+    (half / "dataset.json").unlink()
+    first, second, third = sorted((half / "brains/A/sections").iterdir())
+    shutil.rmtree(second)
+    (half / "brains/A/annotations" / f"{second.name[:4]}.geojson").unlink()
+    kept = {path: path.stat().st_mtime_ns for folder in (first, third) for path in folder.rglob("*")}
+    build_phantom(half, geometry, small, 1, _quiet)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    # gzip in GIfTI carries no time: everything is byte for byte what it was
+    assert _contents(half) == _contents(whole)
+
+
+def test_a_finished_phantom_is_left_alone(whole, geometry, small):
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
+    assert claim(whole, "fsaverage5", small)
+    build_phantom(whole, geometry, small, 1, _quiet)
+    assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"area_contrast": 0.5}], ids=["seed", "contrast"])
+def test_other_settings_in_the_same_folder_are_refused(whole, geometry, small, change):
+    before = _contents(whole)
+    with pytest.raises(InputError, match="was made from other ones"):
+        build_phantom(whole, geometry, small.model_copy(update=change), 1, _quiet)
+    assert _contents(whole) == before
+
+
+def test_another_geometry_in_the_same_folder_is_refused(whole, small):
+    with pytest.raises(InputError, match="was made from other ones"):
+        claim(whole, "bigbrain", small)
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path, small):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError, match="holds other files"):
+        claim(tmp_path, "fsaverage5", small)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

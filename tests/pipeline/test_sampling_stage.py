@@ -1,0 +1,100 @@
+"""The sampling stage: what it leaves fits together, and nothing of the test split touches training."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gennari.data.pack import open_pack
+from gennari.errors import InputError
+from gennari.pipeline.learning import pairs_of
+from gennari.pipeline.sampling import pretext_brain, sections_of, split_of
+from gennari.pipeline.stages import Run
+from gennari.sources.dataset import open_dataset
+from gennari.sources.tables import read_pairs, read_patches
+
+
+@pytest.fixture(scope="module")
+def patches(finished):
+    return read_patches(finished.path("patches.parquet"))
+
+
+@pytest.fixture(scope="module")
+def pairs(finished):
+    return read_pairs(finished.path("pairs.parquet"))
+
+
+def test_the_saved_split_is_the_one_every_stage_computes(finished):
+    saved = json.loads(finished.path("split.json").read_text())
+    for brain in finished.dataset.brains():
+        assert saved[brain.name] == {str(key): kind for key, kind in split_of(finished, brain).items()}
+
+
+def test_patches_are_of_the_unlabelled_brain_only_and_carry_their_sections_split(finished, patches):
+    assert set(patches.brain) == {"P"}
+    split = split_of(finished, pretext_brain(finished))
+    assert [split[int(section)] for section in patches.section] == list(patches.split)
+    assert {"train", "test"} == set(patches.split)
+
+
+def test_no_pair_joins_a_training_section_with_a_held_out_one(finished, patches, pairs):
+    split = split_of(finished, pretext_brain(finished))
+    pairs.check(len(patches))
+    for one, other in zip(pairs.first, pairs.second, strict=True):
+        kinds = {split[int(patches.section[row])] for row in (one, other)}
+        assert len(kinds) == 1
+        assert patches.side[one] == patches.side[other]
+    assert len(pairs) == len(patches)
+    assert np.isfinite(pairs.distance_mm).all()
+    assert pairs.distance_mm.min() > 0
+
+
+def test_pairs_of_a_part_are_all_of_its_pairs_and_only_those(patches, pairs):
+    parts = {kind: pairs_of(patches, pairs, kind) for kind in ("train", "test")}
+    assert sum(len(part) for part in parts.values()) == len(pairs)
+    for kind, part in parts.items():
+        assert len(part) > 0
+        assert set(patches.split[part.first]) == set(patches.split[part.second]) == {kind}
+    trained_on = set(patches.section[parts["train"].first]) | set(patches.section[parts["train"].second])
+    tested = set(patches.section[parts["test"].first]) | set(patches.section[parts["test"].second])
+    assert not trained_on & tested
+
+
+def test_held_out_sections_of_labelled_brains_are_never_among_the_training_ones(finished):
+    train, test = sections_of(finished, "train"), sections_of(finished, "test")
+    assert set(train) == set(test) == {"A", "B", "C", "D"}
+    for name in train:
+        ids = [{section.id for section in part[name]} for part in (train, test)]
+        assert all(ids)
+        assert not ids[0] & ids[1]
+
+
+def test_every_patch_has_an_image_of_the_networks_size(finished, patches):
+    pack = open_pack(finished.path("patches.zarr"))
+    images = pack.read(np.arange(len(pack)))
+    side = finished.experiment.texture.patch_px
+    assert images.shape == (len(patches), side, side)
+    assert images.std() > 5
+    # patches lie on cortex: their middle is tissue
+    assert (images[:, side // 2, side // 2] < 255).mean() > 0.95
+
+
+def test_the_summary_is_json_without_nan(finished):
+    def refuse(token: str) -> None:
+        raise AssertionError(token)
+
+    summary = json.loads(finished.path("sampling.json").read_text(), parse_constant=refuse)
+    assert summary["patches"]["train"] + summary["patches"]["test"] == finished.experiment.patches.count
+    for side in "LR":
+        assert 0 < summary["geodesics"][side]["mean_relative_error"] < 0.1
+
+
+@pytest.mark.parametrize(("role", "found"), [("labelled", 0), ("pretext", 2)])
+def test_there_must_be_exactly_one_pretext_brain(copied, finished, role, found):
+    changed = "P" if role == "labelled" else "A"
+    manifest = copied / "dataset/brains" / changed / "brain.json"
+    other = "pretext" if role == "labelled" else "labelled"
+    manifest.write_text(manifest.read_text().replace(f'"role": "{other}"', f'"role": "{role}"'))
+    run = Run(copied / "run", finished.experiment, open_dataset(copied / "dataset"))
+    with pytest.raises(InputError, match=f"one brain of role 'pretext'.*has {found}"):
+        pretext_brain(run)

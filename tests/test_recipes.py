@@ -1,0 +1,71 @@
+"""Recipes: frozen values that fit together, found by name."""
+
+import tomllib
+
+import pytest
+import tomli_w
+from pydantic import ValidationError
+
+from gennari.errors import InputError
+from gennari.nets.field_of_view import field_of_view_um
+from gennari.nets.sizes import output_spacing_um, unet_sizes
+from gennari.recipes import DEMO, EXPERIMENTS, PHANTOMS, TINY, Experiment, experiment, phantom_settings
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_recipe_survives_its_config_file(name):
+    recipe = experiment(name)
+    text = tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
+    assert Experiment.model_validate(tomllib.loads(text)) == recipe
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_recipe_is_named_as_it_is_asked_for_and_has_its_phantom(name):
+    assert experiment(name).name == name
+    assert name in PHANTOMS
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_network_windows_and_phantom_fit_each_other(name):
+    recipe, settings = experiment(name), phantom_settings(name)
+    assert unet_sizes(recipe.texture, recipe.finetune.window_px).output_px > 0
+    assert recipe.texture.spacing_um % settings.spacing_um == 0
+    assert output_spacing_um(recipe.texture) % max(64.0, settings.spacing_um) == 0
+    assert len(recipe.finetune.atlas_widths) == len(recipe.texture.channels)
+
+
+@pytest.mark.parametrize("name", PHANTOMS)
+def test_a_phantom_has_one_pretext_brain_and_four_labelled_ones(name):
+    roles = [plan.role for plan in phantom_settings(name).brains]
+    assert sorted(roles) == ["labelled"] * 4 + ["pretext"]
+
+
+def test_the_demos_network_sees_layers_and_not_the_folding():
+    output_um, _ = field_of_view_um(DEMO.texture)
+    assert 2500 <= output_um <= 5500
+
+
+def test_fine_tuning_is_first_without_and_then_with_the_atlas():
+    for recipe in EXPERIMENTS.values():
+        assert [phase.atlas for phase in recipe.finetune.phases] == [False, True]
+
+
+def test_tiny_is_the_demo_with_less_of_everything():
+    assert TINY.finetune.phases[0].steps < DEMO.finetune.phases[0].steps
+    assert TINY.patches.count < DEMO.patches.count
+    assert TINY.pretrain.optimiser == DEMO.pretrain.optimiser
+
+
+@pytest.mark.parametrize("find", [experiment, phantom_settings])
+def test_an_unknown_name_is_answered_with_those_there_are(find):
+    with pytest.raises(InputError, match=r"must be one of demo, .*tiny.*, got 'dmeo'; check --preset"):
+        find("dmeo")
+
+
+def test_recipes_cannot_be_changed_or_extended():
+    with pytest.raises(ValidationError, match="frozen"):
+        DEMO.seed = 1
+    with pytest.raises(TypeError, match="item assignment"):
+        EXPERIMENTS["mine"] = DEMO  # pyright: ignore[reportIndexIssue]
+    with pytest.raises(ValidationError, match="sede"):
+        Experiment.model_validate({**DEMO.model_dump(), "sede": 1})
