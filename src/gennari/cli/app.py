@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 from gennari import __version__
 from gennari.cli.outcome import INTERRUPTED, guarded
+from gennari.errors import InputError
 
 VERBS = ("demo", "phantom", "sample", "pretrain", "finetune", "segment", "evaluate", "report")
 
@@ -15,6 +16,7 @@ app = App(
     help="Map cytoarchitectonic areas of the human brain: sections and surfaces in, area maps out.",
     version=__version__,
     help_on_error=False,
+    suppress_keyboard_interrupt=False,  # `guarded` answers it, with the exit code of work that can be resumed
 )
 for _verb in VERBS:
     app.command(f"gennari.cli.{_verb}:{_verb}", name=_verb)
@@ -22,7 +24,14 @@ for _verb in VERBS:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with 0 (done), 2 (wrong usage or bad input) or 75 (interrupted, resumable)."""
-    sys.exit(guarded(lambda: app(arguments, exit_on_error=True, print_error=True, result_action="return_value")))
+    sys.exit(guarded(lambda: _run(arguments)))
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise InputError(f"{' '.join(str(error).split())} See `gennari --help`.") from error
 
 
 __all__ = ["INTERRUPTED", "app", "main"]

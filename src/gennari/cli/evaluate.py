@@ -1,8 +1,10 @@
 """`gennari evaluate`: measure the maps against the truth."""
 
+import sys
 from pathlib import Path
 
 from gennari.cli.progress import progress
+from gennari.pipeline.demo import outcome
 from gennari.pipeline.evaluation import evaluate_stage
 from gennari.pipeline.stages import locked, open_run
 
@@ -14,4 +16,6 @@ def evaluate(run: Path) -> None:
         run: folder of the run.
     """
     with locked(run), progress() as tick:
-        evaluate_stage(open_run(run), tick)
+        opened = open_run(run)
+        evaluate_stage(opened, tick)
+    sys.stdout.write(outcome(opened).table + "\n")

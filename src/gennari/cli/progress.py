@@ -2,9 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -15,16 +15,16 @@ LINE_EVERY_S = 15.0
 
 
 @contextmanager
-def progress(stream: TextIO = sys.stderr) -> Iterator[Report]:
-    """A `tick` to hand to long work; bars if `stream` is a terminal, else a line at least LINE_EVERY_S apart."""
-    if not stream.isatty():
-        yield _Lines(stream)
+def progress() -> Iterator[Report]:
+    """A `tick` to hand to long work: bars if stderr is a terminal, else a line at least LINE_EVERY_S apart."""
+    if not sys.stderr.isatty():
+        yield _Lines(partial(print, file=sys.stderr, flush=True))
         return
     columns = (
         TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
-    with Progress(*columns, console=Console(file=stream)) as bars:
+    with Progress(*columns, console=Console(stderr=True)) as bars:
         yield _Bars(bars)
 
 
@@ -39,8 +39,8 @@ class _Bars:
 
 
 class _Lines:
-    def __init__(self, stream: TextIO) -> None:
-        self._stream, self._began, self._last = stream, {}, {}
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._began, self._last = say, {}, {}
 
     def __call__(self, tick: Tick) -> None:
         now = time.monotonic()
@@ -49,10 +49,7 @@ class _Lines:
         if not finished and now - self._last.get(tick.stage, -1e9) < LINE_EVERY_S:
             return
         self._last[tick.stage] = now
-        self._stream.write(
-            f"{tick.stage}: {tick.done}/{tick.total}{_left(tick, began, now)} {tick.note}".rstrip() + "\n"
-        )
-        self._stream.flush()
+        self._say(f"{tick.stage}: {tick.done}/{tick.total}{_left(tick, began, now)} {tick.note}".rstrip())
 
 
 def _left(tick: Tick, began: tuple[float, int], now: float) -> str:

@@ -16,5 +16,5 @@ def sample(dataset: Path, run: Path, *, preset: str = "demo") -> None:
         run: folder of the run, made if it is not there.
         preset: recipe to follow: demo or tiny; it is saved as config.toml in the run.
     """
-    with locked(run), progress() as tick:
+    with locked(run, make=True), progress() as tick:
         sample_stage(create_run(run, dataset, experiment(preset)), tick)

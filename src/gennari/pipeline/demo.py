@@ -37,7 +37,7 @@ def run_demo(out: Path, surfaces: Path | None, preset: str, workers: int | None,
     began = time.monotonic()
     make_phantom(out / "dataset", surfaces, preset, workers, tick)
     tick(Tick("making", 1, 1, f"{time.monotonic() - began:.0f} s"))
-    with locked(out / "run"):
+    with locked(out / "run", make=True):
         run = create_run(out / "run", out / "dataset", recipe)
         for stage in (sample_stage, pretrain_stage, finetune_stage, segment_stage, evaluate_stage, report_stage):
             stage(run, tick)

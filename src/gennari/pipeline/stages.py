@@ -127,13 +127,20 @@ def open_run(root: Path) -> Run:
 
 
 @contextmanager
-def locked(root: Path) -> Iterator[None]:
+def locked(root: Path, make: bool = False) -> Iterator[None]:
     """Hold the folder for this process; the lock goes with the process, however it ends.
 
+    Args:
+        root: the folder.
+        make: make it if it is not there.
+
     Raises:
-        InputError: another process holds it.
+        InputError: another process holds it, or it is not there.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    if make:
+        root.mkdir(parents=True, exist_ok=True)
+    elif not root.is_dir():
+        raise InputError(f"a run is a folder, but {root} is none; check the path or make one with `gennari sample`")
     with open(root / LOCK, "a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
