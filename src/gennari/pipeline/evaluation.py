@@ -1,5 +1,7 @@
 """The stage that measures: maps against the truth, and the atlas alone beside them."""
 
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -77,9 +79,23 @@ def evaluate_stage(run: Run, tick: Report) -> bool:
 
 
 def read_confusions(run: Run) -> dict[str, Int[np.ndarray, "s c c"]]:
-    """Confusion matrices of each method, one a held-out section, in one order for all."""
-    with np.load(run.path("confusions.npz"), allow_pickle=False) as stored:
-        return {method: stored[method] for method in METHODS}
+    """Confusion matrices of each method, one a held-out section, in one order for all.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    path = run.path("confusions.npz")
+    if not path.is_file():
+        raise InputError(
+            f"{path} must be a file of confusion matrices, but there is none; run `gennari evaluate` again"
+        )
+    try:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
+            return {method: stored[method] for method in METHODS}
+    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError) as error:
+        raise InputError(
+            f"{path} must be whole, but reading it fails ({error}); run `gennari evaluate` again"
+        ) from error
 
 
 def true_map(brain: Brain, section: int, spacing_um: float) -> UInt8[np.ndarray, "h w"]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gennari.errors import InputError
 from gennari.execute import Report, Tick, usable_cores
 from gennari.phantom.build import build_phantom, claim
 from gennari.phantom.geometry import folder_geometry, fsaverage_geometry
@@ -13,11 +14,13 @@ def make_phantom(out: Path, surfaces: Path | None, preset: str, workers: int | N
     """Write the phantom of a preset, or finish the one that was begun in `out`.
 
     Raises:
-        InputError: unknown preset, unusable surfaces, or a folder that holds something else.
+        InputError: unknown preset, no worker, unusable surfaces, or a folder that holds something else.
     """
+    if workers is not None and workers < 1:
+        raise InputError(f"drawing takes at least one worker, got {workers}; give --workers a number from 1 up")
     settings = phantom_settings(preset)
     name = surfaces.resolve().name if surfaces else "fsaverage5"
-    with locked(out):
+    with locked(out, make=True):
         if claim(out, name, settings):
             tick(Tick("phantom", 1, 1, "already finished, nothing to do"))
             return
