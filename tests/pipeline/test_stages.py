@@ -157,3 +157,14 @@ def test_the_lock_goes_when_the_work_fails(tmp_path):
         raise RuntimeError("broken")
     with locked(tmp_path):
         assert (tmp_path / ".lock").exists()
+
+
+def test_only_who_makes_a_folder_may_lock_one_that_is_not_there(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"a run is a folder, but .* is none.*gennari sample"),
+        locked(tmp_path / "new"),
+    ):
+        pass
+    assert not (tmp_path / "new").exists()
+    with locked(tmp_path / "new", make=True):
+        assert (tmp_path / "new").is_dir()

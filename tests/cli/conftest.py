@@ -1,0 +1,41 @@
+"""The command line called inside the process: exit code, stdout, stderr."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from gennari.cli.app import main
+from gennari.pipeline import sampling
+
+
+class Said(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def gennari(capsys, monkeypatch, mini_recipes) -> Callable[..., Said]:
+    """Runs `gennari ARGUMENTS`; the presets include 'mini'."""
+    monkeypatch.setattr(sampling, "usable_cores", lambda: 1)
+
+    def run(*arguments: object) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        assert isinstance(left.value.code, int)
+        return Said(left.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def demo(finished_demo: Path, tmp_path: Path) -> Path:
+    """A copy of a finished demo (dataset/, run/), to be damaged."""
+    shutil.copytree(finished_demo, tmp_path / "demo")
+    return tmp_path / "demo"

@@ -1,0 +1,70 @@
+"""Progress: plain lines where nobody watches, bars on a terminal."""
+
+import io
+import sys
+
+import pytest
+
+from gennari.cli import progress as module
+from gennari.cli.progress import progress
+from gennari.execute import Tick
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _as_stderr(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO) -> io.StringIO:
+    """Called inside the test: pytest puts its own stderr back between a fixture and the test."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+def test_lines_are_few_and_end_with_the_time_taken(monkeypatch):
+    stream = _as_stderr(monkeypatch, io.StringIO())
+    with progress() as tick:
+        for done in range(1, 101):
+            tick(Tick("drawing", done, 100, f"section {done}"))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert lines[0] == "drawing: 1/100 section 1"
+    assert lines[1] == "drawing: 100/100 in 0 s section 100"
+
+
+def test_lines_say_how_long_it_will_take(monkeypatch):
+    stream = _as_stderr(monkeypatch, io.StringIO())
+    clock = iter([0.0, 20.0, 40.0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with progress() as tick:
+        for done in (0, 1, 2):
+            tick(Tick("training", done, 10))
+    assert stream.getvalue().splitlines() == [
+        "training: 0/10",
+        "training: 1/10, 180 s left",
+        "training: 2/10, 160 s left",
+    ]
+
+
+def test_a_terminal_gets_bars_with_the_time_left(monkeypatch):
+    stream = _as_stderr(monkeypatch, _Terminal())
+    with progress() as tick:
+        tick(Tick("drawing", 1, 2))
+        tick(Tick("training", 0, 5, "loss 1.2"))
+        tick(Tick("drawing", 2, 2))
+    shown = stream.getvalue()
+    for text in ("drawing", "2/2", "training", "0/5", "left", "loss 1.2"):
+        assert text in shown
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, _Terminal])
+def test_an_error_inside_passes_through(monkeypatch, kind):
+    _as_stderr(monkeypatch, kind())
+
+    def fails() -> None:
+        with progress() as tick:
+            tick(Tick("drawing", 1, 2))
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        fails()

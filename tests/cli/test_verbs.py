@@ -1,0 +1,111 @@
+"""The verbs: each works on the files of the one before, says when there is nothing to do, and can be interrupted."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gennari.cli.app import VERBS
+from gennari.pipeline import demo as whole
+from gennari.pipeline import making, maps
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "finetune", "segment", "evaluate", "report"])
+def test_a_finished_verb_says_so_and_does_nothing(gennari, finished_demo, verb):
+    run = finished_demo / "run"
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+    said = gennari(verb, run)
+    assert said.code == 0
+    assert said.err.count("already finished, nothing to do") == (2 if verb == "finetune" else 1)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_phantom_and_sample_too(gennari, finished_demo):
+    dataset = finished_demo / "dataset"
+    for line in (("phantom", dataset), ("sample", dataset, finished_demo / "run")):
+        said = gennari(*line, "--preset", "mini")
+        assert said.code == 0
+        assert "already finished, nothing to do" in said.err
+
+
+def test_demo_ends_with_the_table_and_one_line_of_json(gennari, finished_demo):
+    said = gennari("demo", "--out", finished_demo, "--preset", "mini", "--json")
+    assert said.code == 0
+    *table, last = said.out.splitlines()
+    figures = json.loads(last)
+    assert f"{figures['dice_pretrained']:.3f}" in next(line for line in table if line.startswith("pre-trained"))
+    assert figures["geometry"] == "fsaverage5"
+    assert Path(figures["report"]).is_file()
+    # progress goes to stderr, so that stdout can be piped
+    assert "nothing to do" not in said.out
+    assert gennari("demo", "--out", finished_demo, "--preset", "mini").out.splitlines() == table
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "finetune", "segment", "evaluate", "report"])
+def test_a_verb_before_its_time_names_the_one_to_run_first(gennari, demo, verb):
+    for receipt in (demo / "run/receipts").iterdir():
+        receipt.unlink()
+    said = gennari(verb, demo / "run")
+    assert said.code == 2
+    assert re.search(
+        r"^gennari: `gennari [\w-]+` works on the files of .*; run `gennari [\w-]+` first$", said.err, re.M
+    )
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(gennari, verb):
+    said = gennari(verb, "--help")
+    assert said.code == 0
+    assert f"Usage: gennari {verb}" in said.out
+
+
+def test_an_interrupt_leaves_with_75_and_keeps_what_is_finished(gennari, demo, monkeypatch):
+    (demo / "run/receipts/segment.json").unlink()
+    (demo / "run/receipts/evaluate.json").unlink()
+    before = {path: path.read_bytes() for path in demo.rglob("*") if path.is_file()}
+    with monkeypatch.context() as patch:
+        patch.setattr(maps, "segment", _interrupted)
+        said = gennari("segment", demo / "run")
+    assert said.code == 75
+    assert "interrupted; what is finished is kept" in said.err
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (demo / "run/receipts/segment.json").exists()
+    assert gennari("segment", demo / "run").code == 0
+    assert (demo / "run/receipts/segment.json").exists()
+
+
+def test_an_interrupted_demo_and_phantom_leave_with_75(gennari, demo, tmp_path, monkeypatch):
+    monkeypatch.setattr(whole, "sample_stage", _interrupted)
+    assert gennari("demo", "--out", demo, "--preset", "mini").code == 75
+    monkeypatch.setattr(making, "build_phantom", _interrupted)
+    said = gennari("phantom", tmp_path / "new", "--preset", "mini")
+    assert said.code == 75
+    assert "run the same command again" in said.err
+
+
+def test_evaluate_prints_the_table(gennari, finished_demo):
+    table = gennari("evaluate", finished_demo / "run").out
+    assert table.splitlines()[-1].startswith("gain in Dice, 95 % over 4 held-out sections")
+
+
+def test_a_second_process_is_refused_while_one_works(gennari, demo):
+    program = (
+        "import fcntl, sys\nhandle = open(sys.argv[1], 'a+')\nfcntl.flock(handle, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\nsys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(demo / "run/.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        said = gennari("evaluate", demo / "run")
+        holder.communicate("")
+    assert said.code == 2
+    assert "one process at a time may work in" in said.err
+    assert gennari("evaluate", demo / "run").code == 0
+
+
+def _interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
