@@ -1,7 +1,6 @@
 """What a user can get wrong: exit code 2, one sentence with the rule, what came and what to do, and nothing is lost."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,37 +13,6 @@ from gennari.phantom.geometry import fsaverage_geometry
 from gennari.phantom.layers import AREAS
 from gennari.records import SIDES, TriangleMesh
 from gennari.sources.surfaces import columns_path, surface_path, write_columns, write_hemispheres, write_surface
-
-
-def _contents(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def _truncate(path: Path, keep: float = 0.6) -> None:
-    os.truncate(path, int(path.stat().st_size * keep))
-
-
-def _first_chunk(image: Path) -> Path:
-    return next(path for path in sorted(image.rglob("*")) if path.is_file() and path.name != "zarr.json")
-
-
-@pytest.fixture
-def refused(gennari, tmp_path):
-    """Runs a command that must be refused, checks how, and gives back its sentence."""
-
-    def run(*arguments: object) -> str:
-        before = _contents(tmp_path)
-        said = gennari(*arguments)
-        sentences = [line for line in said.err.splitlines() if line.startswith("gennari: ")]
-        assert said.code == 2, said
-        assert len(sentences) == 1
-        assert said.err.endswith(sentences[0] + "\n")
-        assert "Traceback" not in said.err
-        after = _contents(tmp_path)
-        assert {path: after.get(path) for path in before} == before
-        return sentences[0]
-
-    return run
 
 
 def _undo(demo: Path, *stages: str) -> Path:
@@ -91,83 +59,6 @@ def test_no_patches(refused, demo):
 def test_no_folder_of_surfaces(refused, tmp_path):
     said = refused("phantom", tmp_path / "new", "--surfaces", tmp_path / "nowhere", "--preset", "mini")
     assert "nowhere must be a folder of surfaces, but there is none; check the path" in said
-
-
-# half-written files
-
-
-def test_half_a_surface(refused, demo):
-    _truncate(surface_path(demo / "dataset/brains/P/surfaces", "L", "pial"))
-    said = refused("sample", demo / "dataset", demo / "new", "--preset", "mini")
-    assert "hemi-L_pial.surf.gii must be a whole GIfTI file" in said
-    assert "copy it again" in said
-
-
-def test_half_an_index(refused, demo):
-    _truncate(demo / "dataset/brains/P/brain.json")
-    said = refused("sample", demo / "dataset", demo / "new", "--preset", "mini")
-    assert "brain.json must be whole JSON, but it breaks off" in said
-
-
-def test_half_an_image(refused, demo):
-    for image in (demo / "dataset/brains/P/sections").iterdir():
-        for level in ("0", "1", "2"):
-            _truncate(_first_chunk(image / level))
-    said = refused("sample", demo / "dataset", demo / "new", "--preset", "mini")
-    assert "must hold whole chunks, but one is damaged; write the section again" in said
-
-
-def test_half_a_pack_of_patches(refused, demo):
-    run = _undo(demo, "pretrain")
-    _truncate(_first_chunk(run / "patches.zarr/images"))
-    said = refused("pretrain", run)
-    assert "patches.zarr must hold whole images, but one is damaged" in said
-
-
-def test_half_a_table(refused, demo):
-    run = _undo(demo, "pretrain")
-    _truncate(run / "pairs.parquet")
-    said = refused("pretrain", run)
-    assert "pairs.parquet must be a whole parquet file" in said
-
-
-def test_half_the_weights(refused, demo):
-    run = _undo(demo, "segment")
-    _truncate(run / "finetune/pretrained/weights.safetensors")
-    assert "weights.safetensors" in refused("segment", run)
-
-
-def test_half_an_annotation(refused, demo):
-    run = _undo(demo, "finetune-baseline")
-    for path in (demo / "dataset/brains/A/annotations").iterdir():
-        _truncate(path)
-    assert ".geojson must be whole JSON, but it breaks off" in refused("finetune", run)
-
-
-def test_half_an_atlas(refused, demo):
-    run = _undo(demo, "finetune-baseline")
-    _truncate(columns_path(demo / "dataset/brains/B/atlas", "L", "probability"))
-    assert "hemi-L_probability.func.gii must be a whole GIfTI file" in refused("finetune", run)
-
-
-def test_half_a_config(refused, demo):
-    _truncate(demo / "run/config.toml", 0.5)
-    assert "config.toml" in refused("evaluate", demo / "run")
-
-
-def test_half_a_receipt(refused, demo):
-    _truncate(demo / "run/receipts/sample.json")
-    assert "sample.json must be whole JSON" in refused("sample", demo / "dataset", demo / "run", "--preset", "mini")
-
-
-@pytest.mark.parametrize(("verb", "name"), [("evaluate", "confusions.npz"), ("report", "confusions.npz")])
-def test_half_the_confusions(refused, gennari, demo, verb, name):
-    run = _undo(demo, verb)
-    _truncate(run / name)
-    if verb == "evaluate":  # measured anew from the maps
-        assert gennari(verb, run).code == 0
-    else:
-        assert name in refused(verb, run)
 
 
 # things that do not belong together
