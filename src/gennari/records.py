@@ -27,7 +27,7 @@ class TriangleMesh:
 
     def __post_init__(self) -> None:
         n = len(self.vertices_mm)
-        if self.faces.size and not (0 <= self.faces.min() and self.faces.max() < n):
+        if self.faces.size and not (self.faces.min() >= 0 and self.faces.max() < n):
             raise ValueError(f"faces must index vertices (0 <= i < {n}), got {self.faces.min()}..{self.faces.max()}")
         if not np.isfinite(self.vertices_mm).all():
             raise ValueError("vertices must be finite; at least one is NaN or infinite")
@@ -58,15 +58,14 @@ class Hemisphere:
                 )
         if len(self.medial_wall) != len(self.pial.vertices_mm):
             raise ValueError(
-                f"the medial wall must say one value a vertex ({len(self.pial.vertices_mm)}), got {self.medial_wall.size}"
+                f"the medial wall must say one value a vertex ({len(self.pial.vertices_mm)}), "
+                f"got {self.medial_wall.size}"
             )
 
     @cached_property
     def mid(self) -> TriangleMesh:
         """The surface half way between pial and white."""
-        return TriangleMesh(
-            vertices_mm=0.5 * (self.pial.vertices_mm + self.white.vertices_mm), faces=self.pial.faces
-        )
+        return TriangleMesh(vertices_mm=0.5 * (self.pial.vertices_mm + self.white.vertices_mm), faces=self.pial.faces)
 
     @cached_property
     def mirrored_inflated_mm(self) -> Float[np.ndarray, "v 3"]:
@@ -96,7 +95,9 @@ class Section:
                 f"got {self.to_brain.source} to {self.to_brain.target}"
             )
         if not self.spacing_um > 0 or min(self.shape_px) <= 0:
-            raise ValueError(f"section {self.id} needs a positive spacing and shape, got {self.spacing_um}, {self.shape_px}")
+            raise ValueError(
+                f"section {self.id} needs a positive spacing and shape, got {self.spacing_um}, {self.shape_px}"
+            )
 
     @property
     def size_um(self) -> tuple[float, float]:

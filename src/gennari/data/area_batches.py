@@ -107,7 +107,7 @@ class AreaBatches:
             images.append(_cut(section.image, corner * grid.stride_px - grid.image_before_px, grid.image_px, _GLASS))
             labels.append(_cut(section.labels, corner, grid.output_px, IGNORE))
             if section.prior is not None:
-                start = corner * grid.atlas_stride_px - grid.atlas_before_px
+                start = corner * grid.atlas_stride_px - grid.atlas_before_px + self._prior_shift(rng)
                 atlases.append(_cut(section.prior, start, grid.atlas_px, 0))
         image, mirrored = prepared(np.stack(images), self.normalisation, self.augmentation, rng)
         atlas = np.stack(atlases) if atlases else np.zeros((len(places), 0, grid.atlas_px, grid.atlas_px), np.float32)
@@ -132,6 +132,10 @@ class AreaBatches:
         # The pixel falls anywhere in the window, so that no class learns to be in the middle.
         shift = rng.integers(self.grid.output_px, size=(self.batch, 2))
         return np.column_stack([pixels[:, 0], pixels[:, 1:] - shift]).astype(np.int64)
+
+    def _prior_shift(self, rng: np.random.Generator) -> np.ndarray:
+        reach = self.augmentation.prior_shift_px
+        return rng.integers(-reach, reach + 1, size=2)
 
     @cached_property
     def _pixels(self) -> list[np.ndarray]:

@@ -1,6 +1,6 @@
 """How training images may be changed at random; no heavy import, so that settings can hold it."""
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt
 
 
 class Augmentation(BaseModel):
@@ -11,6 +11,8 @@ class Augmentation(BaseModel):
             other hemisphere).
         gain: staining is multiplied by a factor drawn evenly on a log scale from 1 / (1 + gain) .. 1 + gain.
         gamma: the same for the exponent of brightness.
+        prior_shift_px: the atlas window is displaced by up to this many of its pixels along each axis: an atlas lies
+            wrong by millimetres in each brain, and a few training sections would otherwise be learned by heart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -18,3 +20,4 @@ class Augmentation(BaseModel):
     mirror: float = Field(default=0.0, ge=0, le=1)
     gain: NonNegativeFloat = 0.0
     gamma: NonNegativeFloat = 0.0
+    prior_shift_px: NonNegativeInt = 0

@@ -10,6 +10,7 @@ from gennari.phantom.anatomy import layout_from_landmarks, layout_from_probabili
 from gennari.phantom.individual import Geometry
 from gennari.phantom.layers import AREAS
 from gennari.records import SIDES
+from gennari.sources.bigbrain import LICENCE
 from gennari.sources.fsaverage import fsaverage5_hemispheres
 from gennari.sources.surfaces import columns_path, read_columns, read_hemispheres
 
@@ -49,14 +50,22 @@ def folder_geometry(folder: Path) -> Geometry:
         thickness = columns_path(folder, side, "layer-thickness")
         boundaries.append(_boundaries(read_columns(thickness)[1]) if thickness.exists() else None)
     measured = None if boundaries[0] is None or boundaries[1] is None else (boundaries[0], boundaries[1])
-    licence = folder / "LICENSE"
     return Geometry(
         name=folder.resolve().name,
         hemispheres=(left, right),
         layouts=(layouts[0], layouts[1]),
         measured_boundaries=measured,
-        licence=licence.read_text(encoding="utf-8").strip() if licence.exists() else f"as given with {folder.name}",
+        licence=_licence(folder),
     )
+
+
+def _licence(folder: Path) -> str:
+    stated = folder / "LICENSE"
+    if stated.exists():
+        return stated.read_text(encoding="utf-8").strip()
+    if "bigbrain" in folder.resolve().name.lower():
+        return LICENCE
+    return f"as given with {folder.resolve().name}; ask its authors before passing on what is derived from it"
 
 
 def _boundaries(thickness_mm: Float[np.ndarray, "v 6"]) -> Float[np.ndarray, "v 5"]:
