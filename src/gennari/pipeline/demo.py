@@ -45,7 +45,7 @@ def run_demo(out: Path, surfaces: Path | None, preset: str, workers: int | None,
 
 
 def outcome(run: Run, making_seconds: float = 0.0) -> Outcome:
-    """The table and the figures of a run that was evaluated; `seconds` counts the phantom only where it was made now."""
+    """Table and figures of a run that was evaluated; `seconds` counts the phantom only where it was made now."""
     summary = read_json(run.path("summary.json"), Summary)
     error = read_distance_error(run)
     methods = summary.methods
