@@ -132,3 +132,22 @@ def test_sections_without_any_label_are_refused(batches: AreaBatches):
     empty = dataclasses.replace(section, labels=np.full_like(section.labels, IGNORE))
     with pytest.raises(ValueError, match="at least one pixel must be labelled"):
         dataclasses.replace(batches, sections=[empty])
+
+
+def test_the_prior_is_displaced_by_up_to_the_shift_and_nothing_else_is(batches: AreaBatches):
+    shifted = dataclasses.replace(batches, augmentation=Augmentation(prior_shift_px=2))
+    still, moved = batches.get(0), shifted.get(0)
+    np.testing.assert_array_equal(moved.labels, still.labels)
+    np.testing.assert_array_equal(moved.image, still.image)
+    offsets = set()
+    for i, (index, row, col) in enumerate(moved.places.tolist()):
+        prior = batches.sections[index].prior
+        assert prior is not None
+        whole = _padded(prior, 0)
+        for down in range(-3, 4):
+            for right in range(-3, 4):
+                top, left = 40 + 2 * row - 1 + down, 40 + 2 * col - 1 + right
+                if np.array_equal(moved.atlas[i], whole[:, top : top + 10, left : left + 10]) and prior.any():
+                    offsets.add(down)
+    # the prior tells its row and not its column: the rows found are exactly those allowed
+    assert offsets == {-2, -1, 0, 1, 2}
