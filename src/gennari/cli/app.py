@@ -9,7 +9,17 @@ from gennari import __version__
 from gennari.cli.outcome import INTERRUPTED, guarded
 from gennari.errors import InputError
 
-VERBS = ("demo", "phantom", "sample", "pretrain", "finetune", "segment", "evaluate", "report")
+_SUMMARIES = {
+    "demo": "The whole method on a synthetic brain, in minutes.",
+    "phantom": "Write a synthetic data set with known truth.",
+    "sample": "Begin a run: split, patches, pairs, distances.",
+    "pretrain": "Learn distances between patches; no annotation is needed.",
+    "finetune": "Learn areas from partial annotations, with and without pre-training.",
+    "segment": "Give an area to every pixel of the held-out sections.",
+    "evaluate": "Measure maps and distances against the truth.",
+    "report": "One page that tells the run.",
+}
+VERBS = tuple(_SUMMARIES)
 
 app = App(
     name="gennari",
@@ -18,8 +28,9 @@ app = App(
     help_on_error=False,
     suppress_keyboard_interrupt=False,  # `guarded` answers it, with the exit code of work that can be resumed
 )
-for _verb in VERBS:
-    app.command(f"gennari.cli.{_verb}:{_verb}", name=_verb)
+# summaries stand here: a verb's own docstring is read only when it is imported, and that takes seconds
+for _verb, _summary in _SUMMARIES.items():
+    app.command(f"gennari.cli.{_verb}:{_verb}", name=_verb, help=_summary)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

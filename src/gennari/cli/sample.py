@@ -6,6 +6,7 @@ from gennari.cli.progress import progress
 from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.stages import create_run, locked
 from gennari.recipes import experiment
+from gennari.sources.dataset import open_dataset
 
 
 def sample(dataset: Path, run: Path, *, preset: str = "demo") -> None:
@@ -16,5 +17,6 @@ def sample(dataset: Path, run: Path, *, preset: str = "demo") -> None:
         run: folder of the run, made if it is not there.
         preset: recipe to follow: demo or tiny; it is saved as config.toml in the run.
     """
+    recipe, _ = experiment(preset), open_dataset(dataset)  # refuse bad input before anything is made
     with locked(run, make=True), progress() as tick:
-        sample_stage(create_run(run, dataset, experiment(preset)), tick)
+        sample_stage(create_run(run, dataset, recipe), tick)
