@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gennari.execute import Report
 from gennari.metrics import DistanceError
-from gennari.pipeline.evaluation import ATLAS, Summary, evaluate_stage
+from gennari.pipeline.evaluation import ATLAS, LABELS, Summary, evaluate_stage
 from gennari.pipeline.learning import finetune_stage, pretrain_stage, read_distance_error
 from gennari.pipeline.making import make_phantom
 from gennari.pipeline.maps import segment_stage
@@ -15,8 +15,6 @@ from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.stages import Run, create_run, locked, receipts
 from gennari.recipes import experiment
 from gennari.sources.documents import read_json
-
-_LABELS = {"baseline": "baseline (from scratch)", "pretrained": "pre-trained", ATLAS: "atlas alone"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def outcome(run: Run, making_seconds: float = 0.0) -> Outcome:
 def _table(summary: Summary, error: DistanceError) -> str:
     head = f"{'':<26}{'Dice (areas)':>14}{'err_seg':>10}{'distance um':>13}{'err_dist mm':>13}"
     lines = [head]
-    for name, label in _LABELS.items():
+    for name, label in LABELS.items():
         method = summary.methods[name]
         reach = f"{error.mean_mm:.1f}" if name == "pretrained" else "-"
         lines.append(

@@ -29,6 +29,8 @@ from gennari.sources.tables import write_rows
 
 ATLAS = "atlas alone"
 METHODS = (*VARIANTS, ATLAS)
+LABELS = {"baseline": "baseline (from scratch)", "pretrained": "pre-trained", ATLAS: "atlas alone"}
+"""How tables call the methods, in their order."""
 BOOTSTRAP = 2000
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gennari.metrics import DistanceError
-from gennari.pipeline.evaluation import ATLAS, Summary
+from gennari.pipeline.evaluation import LABELS, Summary
 from gennari.pipeline.stages import Provenance, Run, receipts
 from gennari.report.page import Chapter, Column, Headline, ReportContent, ReportFigure, ReportTable
 from gennari.sources.documents import read_json, read_text
@@ -74,9 +74,8 @@ def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[s
 
 
 def _methods_table(summary: Summary, error: DistanceError) -> ReportTable:
-    labels = {"baseline": "baseline (from scratch)", "pretrained": "pre-trained", ATLAS: "atlas alone"}
     rows = []
-    for name, label in labels.items():
+    for name, label in LABELS.items():
         method = summary.methods[name]
         rows.append((
             label, f"{method.dice:.3f}", f"{method.dice_classes:.3f}", f"{method.err_seg:.2f}",
