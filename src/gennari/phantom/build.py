@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from pydantic import BaseModel, ConfigDict
 
 from gennari.errors import InputError
-from gennari.execute import Report, run_tasks
+from gennari.execute import Report, Tick, run_tasks
 from gennari.phantom.annotate import partial_labels
 from gennari.phantom.atlas import displaced, population_atlas
 from gennari.phantom.draw import draw_section, section_labels
@@ -93,7 +93,8 @@ def build_phantom(root: Path, geometry: Geometry, settings: PhantomSettings, wor
     population_seed, *brain_seeds = seed.spawn(1 + len(settings.brains))
     atlas = population_atlas(geometry, settings, population_seed)
     tasks: list[_Task] = []
-    for plan, brain_seed in zip(settings.brains, brain_seeds, strict=True):
+    for done, (plan, brain_seed) in enumerate(zip(settings.brains, brain_seeds, strict=True)):
+        tick(Tick("individuals", done, len(settings.brains), plan.name))
         individual = make_individual(plan.name, geometry, settings, brain_seed)
         sections = plan_sections(individual, plan, settings)
         rng = np.random.default_rng(brain_seed.spawn(1)[0])
@@ -106,6 +107,7 @@ def build_phantom(root: Path, geometry: Geometry, settings: PhantomSettings, wor
         write_atlas(folder / "atlas", moved, LABEL_SET)
         _write_index(root, plan, sections, geometry)
         tasks.extend(_tasks(root, individual, sections, plan, settings))
+    tick(Tick("individuals", len(settings.brains), len(settings.brains)))
     run_tasks(_draw, tasks, workers=workers, tick=tick, stage="phantom", name=_name)
     write_dataset_manifest(root, _manifest(geometry, settings))
 

@@ -24,6 +24,7 @@ def make_phantom(out: Path, surfaces: Path | None, preset: str, workers: int | N
         if claim(out, name, settings):
             tick(Tick("phantom", 1, 1, "already finished, nothing to do"))
             return
-        tick(Tick("phantom", 0, 1, f"individuals on {name}"))
+        tick(Tick("surfaces", 0, 1, name))
         geometry = folder_geometry(surfaces) if surfaces else fsaverage_geometry(settings.subdivisions)
+        tick(Tick("surfaces", 1, 1, name))
         build_phantom(out, geometry, settings, workers or usable_cores(), tick)
