@@ -26,7 +26,7 @@ def demo(
     Args:
         out: folder for the data set and the run.
         surfaces: folder of GIfTI surfaces to build the phantom on instead of the bundled fsaverage5.
-        preset: demo (about 12 minutes on two cores) or tiny (a minute; its figures mean nothing).
+        preset: demo (about 13 minutes on two cores) or tiny (a minute; its figures mean nothing).
         workers: processes for drawing; all cores by default.
         as_json: print one JSON line last.
     """
