@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from gennari import __version__
-from gennari.cli.outcome import INTERRUPTED, guarded
+from gennari.cli.outcome import guarded
 from gennari.errors import InputError
 
 _SUMMARIES = {
@@ -44,8 +44,6 @@ def _run(arguments: Sequence[str] | None) -> None:
     except CycloptsError as error:
         raise InputError(f"{' '.join(str(error).split())} See `gennari --help`.") from error
 
-
-__all__ = ["INTERRUPTED", "app", "main"]
 
 if __name__ == "__main__":
     main()

@@ -35,8 +35,6 @@ DISCS_MM: Mapping[str, tuple[tuple[float, float, float], float]] = MappingProxyT
     "FG4": ((-42, -52, -18), 15.0),
 })  # fmt: skip
 """Areas beyond the belts: centre (published centres of the Julich maps, rounded) and radius."""
-BORDER_WIDTH_MM = 0.5
-"""Over how much two cytoarchitectures blend; hOc1/hOc2 is sharper (0.2 mm)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -156,7 +156,7 @@ def _write_labels(task: _Task, section: Section) -> None:
 def true_labels(individual: Individual, section: Section, spacing_um: float) -> UInt8[np.ndarray, "h w"]:
     """The true classes of a section on a grid of this spacing."""
     ribbon = cut_ribbon(individual.hemispheres, section, spacing_um)
-    white = white_matter(individual.hemispheres, section, spacing_um)
+    white = white_matter(individual.hemispheres, section, spacing_um, ribbon)
     return section_labels(individual, ribbon, white)
 
 

@@ -42,7 +42,7 @@ class DrawnSection:
 def draw_section(individual: Individual, section: Section, settings: PhantomSettings) -> DrawnSection:
     """Draw one section at its own spacing; the same arguments give the same pixels."""
     ribbon = cut_ribbon(individual.hemispheres, section, section.spacing_um)
-    white = white_matter(individual.hemispheres, section, section.spacing_um)
+    white = white_matter(individual.hemispheres, section, section.spacing_um, ribbon)
     rng = np.random.default_rng([individual.texture_seed, section.id])
     gain = individual.stain_gain * float(np.exp(settings.stain_sd * rng.normal()))
     illumination = gain * _illumination(rng, section, settings.illumination_sd)

@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, UInt8
 from gennari.phantom.anatomy import Layout, draw_scores
 from gennari.phantom.fields import WaveField, wave_field
 from gennari.phantom.gradients import trends
-from gennari.phantom.layers import COLUMN_LABEL, COLUMNS, ProfileTables, profile_tables
+from gennari.phantom.layers import COLUMN_LABEL, ProfileTables, profile_tables
 from gennari.phantom.settings import PhantomSettings
 from gennari.records import Hemisphere, TriangleMesh
 from gennari.surface.curvature import mean_curvature_per_mm
@@ -120,7 +120,6 @@ def make_tissue(
     log_density = settings.gradient * trends(hemisphere)
     log_density = log_density + settings.density_sd * wave_field(rng, 6, settings.long_mm)(mid)
     log_density = log_density + settings.density_sd * wave_field(rng, 6, settings.short_mm)(mid)
-    assert scores.shape[1] == len(COLUMNS)
     return Tissue(scores=scores, boundaries=boundaries.astype(np.float32), log_density=log_density.astype(np.float32))
 
 

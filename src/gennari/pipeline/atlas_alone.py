@@ -21,7 +21,7 @@ def atlas_labels(
     a coarser grid. On cortex the most probable area wins, other cortex having what the areas leave.
     """
     ribbon = cut_ribbon(hemispheres, section, spacing_um)
-    labels = white_matter(hemispheres, section, spacing_um).astype(np.uint8)
+    labels = white_matter(hemispheres, section, spacing_um, ribbon).astype(np.uint8)
     for side, (hemisphere, probability) in enumerate(zip(hemispheres, atlas, strict=True)):
         rows, cols = np.nonzero(ribbon.side == side)
         here = interpolate(probability, hemisphere.pial.faces, ribbon.face[rows, cols], ribbon.weights[rows, cols])

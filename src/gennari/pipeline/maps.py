@@ -37,7 +37,7 @@ def _segment(run: Run, tick: Report) -> list[Path]:
     torch.set_num_threads(usable_cores())
     config, outputs = run.experiment.texture, []
     nets = {variant: load_area_unet(weights_path(run, variant)) for variant in VARIANTS}
-    held_out = sections_of(run, "test")
+    held_out, grey = sections_of(run, "test"), normalisation(run)
     total = sum(len(sections) for sections in held_out.values())
     for name, sections in held_out.items():
         brain = run.dataset.brain(name)
@@ -47,7 +47,7 @@ def _segment(run: Run, tick: Report) -> list[Path]:
             prior = section_prior(hemispheres, atlas, section, config)
             tissue = _near_tissue(image, config.output_stride_px, config.spacing_um)
             for variant, net in nets.items():
-                found = segment(net, image, prior, normalisation(run), mask=tissue, empty_class=0)
+                found = segment(net, image, prior, grey, mask=tissue, empty_class=0)
                 path = map_path(run, variant, name, section.id)
                 write_labels(path, found.labels, output_spacing_um(config), run.dataset.label_set)
                 outputs.append(path)
