@@ -148,7 +148,7 @@ def _write_labels(task: _Task, section: Section) -> None:
         AreaMap(labels=labels, spacing_um=spacing_um, section=section.id, label_set=LABEL_SET),
     )
     rng = np.random.default_rng([task.individual.texture_seed, section.id, 1])
-    partial = partial_labels(labels, spacing_um, LABEL_SET, task.settings.annotated_fraction, rng)
+    partial = partial_labels(labels, spacing_um, LABEL_SET, task.settings.annotators.annotated_fraction, rng)
     annotated = from_labels(partial, spacing_um, section, LABEL_SET)
     write_annotation(annotation_path(brain_folder(task.root, section.brain), section.id), annotated, LABEL_SET)
 

@@ -44,8 +44,8 @@ def draw_section(individual: Individual, section: Section, settings: PhantomSett
     ribbon = cut_ribbon(individual.hemispheres, section, section.spacing_um)
     white = white_matter(individual.hemispheres, section, section.spacing_um, ribbon)
     rng = np.random.default_rng([individual.texture_seed, section.id])
-    gain = individual.stain_gain * float(np.exp(settings.stain_sd * rng.normal()))
-    illumination = gain * _illumination(rng, section, settings.illumination_sd)
+    gain = individual.stain_gain * float(np.exp(settings.nuisance.stain_sd * rng.normal()))
+    illumination = gain * _illumination(rng, section, settings.nuisance.illumination_sd)
     darkness = np.zeros(ribbon.face.shape, np.float32)
     step_px = ILLUMINATION_STEP_UM / section.spacing_um
     seed = np.uint64(rng.integers(2**62))

@@ -88,7 +88,7 @@ def make_individual(
         tissue=(tissue[0], tissue[1]),
         tables=tables,
         texture_seed=int(stain.integers(2**31)),
-        stain_gain=float(np.exp(settings.brain_stain_sd * stain.normal())),
+        stain_gain=float(np.exp(settings.nuisance.brain_stain_sd * stain.normal())),
     )
 
 

@@ -20,7 +20,6 @@ from gennari.records import LabelSet
 LAYERS = ("I", "II", "III", "IV", "V", "VI")
 SAMPLES = 16
 """Entries of a profile table per layer."""
-SECTION_THICKNESS_UM = 20.0
 
 AREAS = (
     "hOc1", "hOc2", "hOc3d", "hOc3v", "hOc4d", "hOc4v", "hOc4la", "hOc4lp", "hOc5", "FG1", "FG2", "FG3", "FG4",
@@ -130,17 +129,27 @@ COLUMN_LABEL = np.array([LABEL_SET.index(name) for name in AREAS] + [LABEL_SET.i
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileTables:
-    """What is needed to draw a pixel: one row a cytoarchitecture of `COLUMNS`.
+    """What is needed to draw a pixel: one row a cytoarchitecture of `COLUMNS`, SAMPLES columns a layer.
 
     Attributes:
-        coverage: fraction of the section's area that cell bodies cover, by layer coordinate (SAMPLES a layer).
-        cell_area_um2: mean area of a cell body there.
+        neurons_per_mm3: number of neurons.
+        soma_height_um: mean extent of a soma along the depth of the cortex.
+        soma_width_um: mean extent across; its area is that of the ellipse.
+        pyramidal: share of neurons that are pyramids and point to the pia; the others are round.
+        glia_per_mm3: number of glia cells.
+        neuropil: share of light that tissue between the cells lets through.
         boundaries: depth of the five inner layer borders, as fractions of the cortex.
+        border_width_mm: over which two cytoarchitectures pass into each other (10 to 90 %).
     """
 
-    coverage: Float32[np.ndarray, "c s"]
-    cell_area_um2: Float32[np.ndarray, "c s"]
+    neurons_per_mm3: Float32[np.ndarray, "c s"]
+    soma_height_um: Float32[np.ndarray, "c s"]
+    soma_width_um: Float32[np.ndarray, "c s"]
+    pyramidal: Float32[np.ndarray, "c s"]
+    glia_per_mm3: Float32[np.ndarray, "c s"]
+    neuropil: Float32[np.ndarray, "c s"]
     boundaries: Float[np.ndarray, "c 5"]
+    border_width_mm: Float32[np.ndarray, "c c"]
 
 
 def profile_tables(contrast: float = 1.0) -> ProfileTables:
@@ -151,10 +160,15 @@ def profile_tables(contrast: float = 1.0) -> ProfileTables:
             profiles of neighbouring areas are more alike than tables of typical examples; 0 makes them all the same.
     """
     tables = zip(*(_tables_of(RECIPES[name]) for name in COLUMNS), strict=True)
-    coverage, cell_area, boundaries = (_towards_mean(np.array(table), contrast) for table in tables)
+    density, area, boundaries = (_towards_mean(np.array(table), contrast) for table in tables)
+    side = np.sqrt(4 * area / np.pi).astype(np.float32)
+    width = np.full((len(COLUMNS),) * 2, 0.5, np.float32)
+    width[0, 1] = width[1, 0] = 0.2
+    flat = np.ones(density.shape, np.float32)
     return ProfileTables(
-        coverage=coverage.astype(np.float32), cell_area_um2=cell_area.astype(np.float32), boundaries=boundaries
-    )
+        neurons_per_mm3=density.astype(np.float32), soma_height_um=side, soma_width_um=side, pyramidal=0.5 * flat,
+        glia_per_mm3=30e3 * flat, neuropil=0.68 * flat, boundaries=boundaries, border_width_mm=width,
+    )  # fmt: skip
 
 
 def _towards_mean(table: np.ndarray, contrast: float) -> np.ndarray:
@@ -171,8 +185,7 @@ def _tables_of(recipe: AreaRecipe) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         area += weight * np.concatenate([_strata(layer, "cell_area_um2") for layer in base.layers])
     thickness *= recipe.thickness_factor
     density *= np.repeat(recipe.density_factor, SAMPLES)
-    coverage = density * 1e-9 * SECTION_THICKNESS_UM * area
-    return coverage, area, np.cumsum(thickness)[:5] / thickness.sum()
+    return density, area, np.cumsum(thickness)[:5] / thickness.sum()
 
 
 def _strata(layer: tuple[Sublayer, ...], field: str) -> Float[np.ndarray, "s"]:
