@@ -1,20 +1,20 @@
-"""Layers of the phantom's areas: thickness, cells and their size, from published numbers.
+"""Layers of the phantom's areas: how many cells, how large, how thick, in each of its cytoarchitectures.
 
-Base types are von Economo & Koskinas (1925), mean thickness in mm, cells per mm³, cell height x width in µm:
-OC (hOc1), OB (hOc2), OA (hOc3 and beyond), PH, TF, and PE, PG, TE for cortex outside the thirteen areas. OA IV is
-printed as 15,000 cells per mm³, ten times below every neighbour; it is read as 150,000 here.
-Julich areas beyond hOc2 have no published counts of their own: they are mixtures of base types with small factors per
-layer, chosen by us after the qualitative descriptions (Rottschy 2007, Kujovic 2013, Malikovic 2007 and 2016, Caspers
-2013, Lorenz 2017). They are the phantom's, not measurements.
+hOc1 and hOc2 are von Economo & Koskinas' OC and OB (`phantom/published.py`). Julich areas beyond hOc2 have no published
+counts of their own: they are mixtures of his types with small factors per layer, chosen by us after the qualitative
+descriptions (Rottschy 2007, Kujovic 2013, Malikovic 2007 and 2016, Caspers 2013, Lorenz 2017). They are the phantom's,
+not measurements.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 
+from gennari.errors import InputError
+from gennari.phantom.published import BASE_TYPES, GLIA_PER_MM3, SHRINKAGE, BaseType
 from gennari.records import LabelSet
 
 LAYERS = ("I", "II", "III", "IV", "V", "VI")
@@ -24,7 +24,8 @@ SAMPLES = 16
 AREAS = (
     "hOc1", "hOc2", "hOc3d", "hOc3v", "hOc4d", "hOc4v", "hOc4la", "hOc4lp", "hOc5", "FG1", "FG2", "FG3", "FG4",
 )  # fmt: skip
-OTHER_TYPES = ("PE", "PG", "TE")
+OTHER_TYPES = ("PE", "PG", "TE", "LC2")
+"""Parietal, temporal and posterior cingulate cortex around the areas."""
 
 LABEL_SET = LabelSet(
     names=("background", "white matter", "other cortex", *AREAS),
@@ -34,66 +35,6 @@ LABEL_SET = LabelSet(
     ),
     first_area=3,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Sublayer:
-    """A stratum of a layer: its share of the layer's thickness, cells per mm³, mean cell area in the section."""
-
-    share: float
-    cells_per_mm3: float
-    cell_area_um2: float
-
-
-@dataclass(frozen=True)
-class BaseType:
-    """Six layers of one of von Economo's areas."""
-
-    thickness_mm: tuple[float, float, float, float, float, float]
-    layers: tuple[tuple[Sublayer, ...], ...]
-
-
-def _one(cells: float, area: float) -> tuple[Sublayer, ...]:
-    return (Sublayer(1.0, cells, area),)
-
-
-BASE_TYPES: Mapping[str, BaseType] = MappingProxyType({
-    # IVb is the cell-poor band that carries the stripe of Gennari, IVc the dense granular one
-    "OC": BaseType((0.19, 0.12, 0.27, 0.80, 0.27, 0.45), (
-        _one(9e3, 24.0), _one(150e3, 28.0), _one(100e3, 40.0),
-        (Sublayer(0.22, 150e3, 20.0), Sublayer(0.35, 60e3, 24.0), Sublayer(0.43, 220e3, 50.0)),
-        _one(45e3, 70.0), (Sublayer(0.55, 140e3, 60.0), Sublayer(0.45, 20e3, 78.0)))),
-    "OB": BaseType((0.15, 0.18, 0.45, 0.18, 0.22, 0.43), (
-        _one(3.5e3, 35.0), _one(150e3, 38.0),
-        (Sublayer(0.4, 85e3, 56.0), Sublayer(0.3, 70e3, 70.0), Sublayer(0.3, 60e3, 100.0)),
-        _one(240e3, 44.0), _one(70e3, 50.0), (Sublayer(0.58, 85e3, 90.0), Sublayer(0.42, 25e3, 59.0)))),
-    "OA": BaseType((0.18, 0.23, 0.60, 0.20, 0.35, 0.61), (
-        _one(6e3, 27.0), _one(80e3, 47.0),
-        (Sublayer(0.4, 60e3, 63.0), Sublayer(0.3, 45e3, 110.0), Sublayer(0.3, 50e3, 120.0)),
-        _one(150e3, 40.0), _one(40e3, 70.0), (Sublayer(0.57, 55e3, 90.0), Sublayer(0.43, 12e3, 70.0)))),
-    "PH": BaseType((0.20, 0.22, 0.90, 0.22, 0.65, 0.80), (
-        _one(10e3, 38.0), _one(110e3, 44.0),
-        (Sublayer(0.4, 40e3, 100.0), Sublayer(0.3, 35e3, 120.0), Sublayer(0.3, 30e3, 150.0)),
-        _one(100e3, 30.0), _one(40e3, 110.0), (Sublayer(0.77, 40e3, 110.0), Sublayer(0.23, 12e3, 80.0)))),
-    "TF": BaseType((0.25, 0.20, 1.00, 0.20, 0.50, 0.85), (
-        _one(8e3, 64.0), _one(100e3, 30.0), _one(45e3, 110.0), _one(100e3, 28.0),
-        (Sublayer(0.5, 50e3, 90.0), Sublayer(0.5, 35e3, 150.0)),
-        (Sublayer(0.7, 28e3, 150.0), Sublayer(0.3, 15e3, 100.0)))),
-    "PE": BaseType((0.18, 0.20, 0.70, 0.40, 0.40, 0.90), (
-        _one(6e3, 31.0), _one(110e3, 44.0),
-        (Sublayer(0.4, 50e3, 120.0), Sublayer(0.3, 25e3, 180.0), Sublayer(0.3, 20e3, 250.0)),
-        (Sublayer(0.5, 65e3, 24.0), Sublayer(0.5, 80e3, 60.0)),
-        (Sublayer(0.5, 35e3, 180.0), Sublayer(0.5, 17e3, 110.0)),
-        (Sublayer(0.7, 21e3, 150.0), Sublayer(0.3, 10e3, 100.0)))),
-    "PG": BaseType((0.22, 0.20, 0.80, 0.35, 0.55, 1.20), (
-        _one(8e3, 26.0), _one(95e3, 48.0), _one(25e3, 150.0),
-        (Sublayer(0.35, 100e3, 32.0), Sublayer(0.35, 140e3, 90.0), Sublayer(0.3, 60e3, 100.0)),
-        _one(18e3, 180.0), (Sublayer(0.6, 25e3, 150.0), Sublayer(0.4, 18e3, 80.0)))),
-    "TE": BaseType((0.25, 0.15, 0.75, 0.24, 0.80, 1.40), (
-        _one(10e3, 44.0), _one(85e3, 56.0),
-        (Sublayer(0.4, 35e3, 130.0), Sublayer(0.3, 25e3, 180.0), Sublayer(0.3, 30e3, 220.0)),
-        _one(90e3, 28.0), _one(50e3, 110.0), (Sublayer(0.6, 40e3, 120.0), Sublayer(0.4, 20e3, 110.0)))),
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,9 +63,12 @@ RECIPES: Mapping[str, AreaRecipe] = MappingProxyType({
     **{name: AreaRecipe(((name, 1.0),)) for name in OTHER_TYPES},
 })  # fmt: skip
 
+SHARP_PAIR = (AREAS.index("hOc1"), AREAS.index("hOc2"))
 COLUMNS = (*AREAS, *OTHER_TYPES)
 """Cytoarchitectures of the phantom: the areas, then the kinds of other cortex."""
-COLUMN_LABEL = np.array([LABEL_SET.index(name) for name in AREAS] + [LABEL_SET.index("other cortex")] * 3, np.uint8)
+COLUMN_LABEL = np.array(
+    [LABEL_SET.index(name) for name in AREAS] + [LABEL_SET.index("other cortex")] * len(OTHER_TYPES), np.uint8
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,43 +96,130 @@ class ProfileTables:
     border_width_mm: Float32[np.ndarray, "c c"]
 
 
-def profile_tables(contrast: float = 1.0) -> ProfileTables:
-    """Tables of all cytoarchitectures, from the published numbers above.
+_PER_SAMPLE = ("neurons_per_mm3", "soma_height_um", "soma_width_um", "pyramidal", "glia_per_mm3", "neuropil")
+NEUROPIL = 0.68
+"""Share of light that stained tissue between the cells lets through; ours, see phantom/optics.py."""
+SHARP_MM = 0.2
+"""Width of the border hOc1/hOc2, 0.1-0.3 mm: the sharpest border of the cortex (Amunts et al. 2000)."""
+WIDTH_MM = (0.3, 1.0)
+"""Width of all other borders, from the highest contrast (hOc1/hOc2's) to none."""
+_DEPTHS = 200
+
+
+def profile_tables(
+    contrast: float = 1.0, one_cytoarchitecture: bool = False, layer_order: Sequence[int] = (0, 1, 2, 3, 4, 5)
+) -> ProfileTables:
+    """Tables of all cytoarchitectures, from the published numbers.
 
     Args:
-        contrast: 1 takes the areas as published; below, each is drawn towards the mean over all, since measured
-            profiles of neighbouring areas are more alike than tables of typical examples; 0 makes them all the same.
+        contrast: 1 takes the areas as published; below, each is drawn towards the mean over the thirteen areas, since
+            measured profiles of neighbouring areas are more alike than tables of typical examples.
+        one_cytoarchitecture: everything is that mean (a contrast of 0): only geometry tells areas apart.
+        layer_order: entry k says which layer's cells are drawn in the place of layer k, in all areas alike; the layers'
+            borders stay where they are.
+
+    Raises:
+        InputError: contrast outside 0 to 1, or `layer_order` is no order of the six layers.
     """
-    tables = zip(*(_tables_of(RECIPES[name]) for name in COLUMNS), strict=True)
-    density, area, boundaries = (_towards_mean(np.array(table), contrast) for table in tables)
-    side = np.sqrt(4 * area / np.pi).astype(np.float32)
-    width = np.full((len(COLUMNS),) * 2, 0.5, np.float32)
-    width[0, 1] = width[1, 0] = 0.2
-    flat = np.ones(density.shape, np.float32)
-    return ProfileTables(
-        neurons_per_mm3=density.astype(np.float32), soma_height_um=side, soma_width_um=side, pyramidal=0.5 * flat,
-        glia_per_mm3=30e3 * flat, neuropil=0.68 * flat, boundaries=boundaries, border_width_mm=width,
-    )  # fmt: skip
+    if not 0.0 <= contrast <= 1.0:
+        raise InputError(f"a contrast lies between 0 and 1, got {contrast}; 1 takes the areas as published")
+    if sorted(layer_order) != list(range(6)):
+        raise InputError(f"layer_order names each of the layers 0 to 5 once, got {tuple(layer_order)}; give all six")
+    tables = _published_tables()
+    share = 0.0 if one_cytoarchitecture else contrast
+    drawn = {name: _towards_mean(getattr(tables, name), share) for name in (*_PER_SAMPLE, "boundaries")}
+    entries = (np.array(layer_order)[:, None] * SAMPLES + np.arange(SAMPLES)).ravel()
+    return replace(tables, **(drawn | {name: drawn[name][:, entries] for name in _PER_SAMPLE}))
 
 
-def _towards_mean(table: np.ndarray, contrast: float) -> np.ndarray:
-    mean = table.mean(axis=0)
-    return mean + contrast * (table - mean)
+def recipe_tables(recipes: Sequence[AreaRecipe]) -> ProfileTables:
+    """Tables of any recipes, one row each, as published; borders are all of middle width."""
+    rows = [_rows_of(recipe) for recipe in recipes]
+    columns = {name: np.stack([row[name] for row in rows]).astype(np.float32) for name in _PER_SAMPLE}
+    boundaries = np.stack([_boundaries(recipe) for recipe in recipes])
+    width = np.full((len(rows),) * 2, np.mean(WIDTH_MM), np.float32)
+    return ProfileTables(**columns, boundaries=boundaries, border_width_mm=width)
 
 
-def _tables_of(recipe: AreaRecipe) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    thickness, density, area = np.zeros(6), np.zeros(6 * SAMPLES), np.zeros(6 * SAMPLES)
-    for name, weight in recipe.mixture:
-        base = BASE_TYPES[name]
-        thickness += weight * np.array(base.thickness_mm)
-        density += weight * np.concatenate([_strata(layer, "cells_per_mm3") for layer in base.layers])
-        area += weight * np.concatenate([_strata(layer, "cell_area_um2") for layer in base.layers])
-    thickness *= recipe.thickness_factor
-    density *= np.repeat(recipe.density_factor, SAMPLES)
-    return density, area, np.cumsum(thickness)[:5] / thickness.sum()
+def _published_tables() -> ProfileTables:
+    tables = recipe_tables([RECIPES[name] for name in COLUMNS])
+    # the more two areas differ, the narrower their border; hOc1/hOc2 is beyond the rule
+    contrasts = pair_contrasts(tables)
+    width = WIDTH_MM[1] + (WIDTH_MM[0] - WIDTH_MM[1]) * np.minimum(contrasts / contrasts[SHARP_PAIR], 1.0)
+    width[SHARP_PAIR] = width[SHARP_PAIR[::-1]] = SHARP_MM
+    return replace(tables, border_width_mm=width.astype(np.float32))
 
 
-def _strata(layer: tuple[Sublayer, ...], field: str) -> Float[np.ndarray, "s"]:
+def _towards_mean(table: Float[np.ndarray, "c s"], contrast: float) -> Float[np.ndarray, "c s"]:
+    mean = table[: len(AREAS)].mean(axis=0)
+    return (mean + np.float32(contrast) * (table - mean)).astype(table.dtype)
+
+
+def _thickness_mm(recipe: AreaRecipe) -> Float[np.ndarray, "6"]:
+    mixed = np.sum([weight * np.array(BASE_TYPES[name].thickness_mm) for name, weight in recipe.mixture], axis=0)
+    return mixed * np.array(recipe.thickness_factor)
+
+
+def cortex_mm(recipe: AreaRecipe) -> float:
+    """Thickness of the cortex as published, mean of dome and wall."""
+    return float(_thickness_mm(recipe).sum())
+
+
+def _boundaries(recipe: AreaRecipe) -> Float[np.ndarray, "5"]:
+    thickness = _thickness_mm(recipe)
+    return np.cumsum(thickness)[:5] / thickness.sum()
+
+
+def _rows_of(recipe: AreaRecipe) -> dict[str, Float[np.ndarray, "s"]]:
+    """One row of each table. Mixtures mix densities, and sizes by the number of cells that have them."""
+    parts = [(weight, _strata(BASE_TYPES[name])) for name, weight in recipe.mixture]
+    density = np.sum([weight * base["cells_per_mm3"] for weight, base in parts], axis=0)
+
+    def mean(name: str) -> Float[np.ndarray, "s"]:
+        return np.sum([weight * base["cells_per_mm3"] * base[name] for weight, base in parts], axis=0) / density
+
+    return {
+        "neurons_per_mm3": density * np.repeat(recipe.density_factor, SAMPLES),
+        "soma_height_um": SHRINKAGE * mean("height_um"),
+        "soma_width_um": SHRINKAGE * mean("width_um"),
+        "pyramidal": mean("pyramidal"),
+        "glia_per_mm3": np.repeat(GLIA_PER_MM3, SAMPLES),
+        "neuropil": np.full(6 * SAMPLES, NEUROPIL),
+    }
+
+
+def _strata(base: BaseType) -> dict[str, Float[np.ndarray, "s"]]:
+    """Numbers of a base type at each sample of its six layers."""
     at = (np.arange(SAMPLES) + 0.5) / SAMPLES
-    index = np.searchsorted(np.cumsum([s.share for s in layer])[:-1], at)
-    return np.array([getattr(s, field) for s in layer])[index]
+    here = []
+    for layer in base.layers:
+        index = np.searchsorted(np.cumsum([s.share for s in layer])[:-1], at)
+        here += [layer[i] for i in index]
+    columns = {name: np.array([getattr(s, name) for s in here]) for name in ("cells_per_mm3", "height_um", "width_um")}
+    return columns | {"pyramidal": np.repeat(base.pyramidal, SAMPLES)}
+
+
+def pair_contrasts(tables: ProfileTables) -> Float[np.ndarray, "c c"]:
+    """How unlike two cytoarchitectures look: RMS over depth of the difference in cell bodies' area per volume, 1/mm.
+
+    Depth is that of each one's own layers, so that thickness counts as well as cells.
+    """
+    at = (np.arange(_DEPTHS) + 0.5) / _DEPTHS
+    bodies = tables.neurons_per_mm3 * (np.pi / 4e6) * tables.soma_height_um * tables.soma_width_um
+    entries = np.stack([layer_entries(at[:, None], b[None])[:, 0] for b in tables.boundaries])
+    profiles = np.take_along_axis(bodies.astype(float), entries, axis=1)
+    return np.sqrt(((profiles[:, None] - profiles[None]) ** 2).mean(axis=2))
+
+
+def layer_entries(depth: Float[np.ndarray, "n d"], boundaries: Float[np.ndarray, "n 5"]) -> Int[np.ndarray, "n d"]:
+    """Which entry of a profile table stands at a depth (0 pial, 1 white), by the layer borders of its place.
+
+    Args:
+        depth: one row a place, or one row of depths for all places.
+        boundaries: one row a place, or one for all.
+    """
+    edges = np.pad(boundaries.astype(float), ((0, 0), (1, 1)), constant_values=(0.0, 1.0))
+    layer = (depth[:, :, None] >= edges[:, None, 1:6]).sum(axis=2)
+    start, stop = (np.take_along_axis(np.broadcast_to(edges, (len(layer), 7)), layer + k, axis=1) for k in (0, 1))
+    along = (depth - start) / np.maximum(stop - start, 1e-6)
+    return layer * SAMPLES + np.clip((along * SAMPLES).astype(int), 0, SAMPLES - 1)
