@@ -56,7 +56,7 @@ def test_hoc1_is_von_economos_oc_with_cells_as_small_as_in_paraffin():
 
 
 def test_a_mixture_mixes_densities_and_sizes_by_the_cells_that_have_them():
-    mixed = recipe_tables([AreaRecipe((("OA", 0.25), ("PH", 0.75)), density_factor=(2.0, 1, 1, 1, 1, 1))])
+    mixed = recipe_tables([AreaRecipe((("OA", 0.25), ("PH", 0.75)), density_factor=(2.0, *(1.0,) * 5))])
     cells = 0.25 * 6e3 + 0.75 * 10e3  # layer I
     assert mixed.neurons_per_mm3[0, 0] == pytest.approx(2 * cells)
     width = (0.25 * 6e3 * 5 + 0.75 * 10e3 * 6) / cells
@@ -149,7 +149,7 @@ def test_borders_are_the_narrower_the_higher_their_contrast():
 
 def test_depths_find_their_sample_of_their_layer():
     boundaries = np.array([[0.1, 0.2, 0.5, 0.6, 0.8], [0.2, 0.4, 0.6, 0.8, 0.9]])
-    entries = layer_entries(np.array([[0.0, 0.05, 0.1, 0.35, 0.999, 1.0]]), boundaries)
+    entries = layer_entries(np.array([0.0, 0.05, 0.1, 0.36, 0.999, 1.0]), boundaries)
     np.testing.assert_array_equal(entries[0], [0, 8, 16, 2 * 16 + 8, 5 * 16 + 15, 95])
     np.testing.assert_array_equal(entries[1], [0, 4, 8, 16 + 12, 5 * 16 + 15, 95])
 

@@ -57,7 +57,7 @@ RECIPES: Mapping[str, AreaRecipe] = MappingProxyType({
     "hOc4lp": AreaRecipe((("OA", 0.8), ("PH", 0.2)), (1.0,) * 6, (1.0, 0.95, 0.95, 1.2, 0.85, 0.9)),
     "hOc5": AreaRecipe((("OA", 0.4), ("PH", 0.6)), (1.0, 1.0, 1.0, 1.25, 1.0, 0.9), (1.0, 1.05, 1.1, 1.25, 0.85, 0.9)),
     "FG1": AreaRecipe((("OA", 0.4), ("PH", 0.6)), (1.0,) * 6, (1.0, 0.95, 1.0, 0.75, 1.15, 1.05)),
-    "FG2": AreaRecipe((("PH", 1.0),), (1.0, 1.0, 1.0, 1.2, 1.0, 1.0), (1.0, 1.05, 1.2, 1.15, 1.0, 1.1)),
+    "FG2": AreaRecipe((("OA", 0.4), ("PH", 0.6)), (1.0, 1.0, 1.0, 1.2, 1.0, 1.0), (1.0, 1.05, 1.15, 1.15, 1.0, 1.1)),
     "FG3": AreaRecipe((("PH", 0.5), ("TF", 0.5)), (1.0,) * 6, (1.0, 1.1, 0.9, 0.9, 1.0, 1.25)),
     "FG4": AreaRecipe((("PH", 0.3), ("TF", 0.7)), (1.0,) * 6, (1.0, 0.9, 0.8, 0.85, 0.9, 0.85)),
     **{name: AreaRecipe(((name, 1.0),)) for name in OTHER_TYPES},
@@ -206,20 +206,14 @@ def pair_contrasts(tables: ProfileTables) -> Float[np.ndarray, "c c"]:
     """
     at = (np.arange(_DEPTHS) + 0.5) / _DEPTHS
     bodies = tables.neurons_per_mm3 * (np.pi / 4e6) * tables.soma_height_um * tables.soma_width_um
-    entries = np.stack([layer_entries(at[:, None], b[None])[:, 0] for b in tables.boundaries])
-    profiles = np.take_along_axis(bodies.astype(float), entries, axis=1)
+    profiles = np.take_along_axis(bodies.astype(float), layer_entries(at, tables.boundaries), axis=1)
     return np.sqrt(((profiles[:, None] - profiles[None]) ** 2).mean(axis=2))
 
 
-def layer_entries(depth: Float[np.ndarray, "n d"], boundaries: Float[np.ndarray, "n 5"]) -> Int[np.ndarray, "n d"]:
-    """Which entry of a profile table stands at a depth (0 pial, 1 white), by the layer borders of its place.
-
-    Args:
-        depth: one row a place, or one row of depths for all places.
-        boundaries: one row a place, or one for all.
-    """
+def layer_entries(depths: Float[np.ndarray, "d"], boundaries: Float[np.ndarray, "n 5"]) -> Int[np.ndarray, "n d"]:
+    """Which entry of a profile table stands at these depths (0 pial, 1 white), by the layer borders of each place."""
     edges = np.pad(boundaries.astype(float), ((0, 0), (1, 1)), constant_values=(0.0, 1.0))
-    layer = (depth[:, :, None] >= edges[:, None, 1:6]).sum(axis=2)
-    start, stop = (np.take_along_axis(np.broadcast_to(edges, (len(layer), 7)), layer + k, axis=1) for k in (0, 1))
-    along = (depth - start) / np.maximum(stop - start, 1e-6)
+    layer = (depths[None, :, None] >= edges[:, None, 1:6]).sum(axis=2)
+    start, stop = np.take_along_axis(edges, layer, axis=1), np.take_along_axis(edges, layer + 1, axis=1)
+    along = (depths - start) / np.maximum(stop - start, 1e-6)
     return layer * SAMPLES + np.clip((along * SAMPLES).astype(int), 0, SAMPLES - 1)
