@@ -23,7 +23,8 @@ def population_atlas(
     for layout, hemisphere in zip(geometry.layouts, geometry.hemispheres, strict=True):
         votes = np.zeros((len(hemisphere.pial.vertices_mm), len(LABEL_SET.areas)), np.float32)
         for child in seed.spawn(settings.atlas_individuals):
-            scores = draw_scores(layout, hemisphere, np.random.default_rng(child), settings.border_sd_mm)
+            rng = np.random.default_rng(child)
+            scores = draw_scores(layout, hemisphere, rng, settings.border_sd_mm, settings.phase_mm)
             labels = COLUMN_LABEL[scores.argmax(axis=1)]
             rows = np.flatnonzero(labels >= LABEL_SET.first_area)
             votes[rows, labels[rows] - LABEL_SET.first_area] += 1

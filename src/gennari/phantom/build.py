@@ -1,6 +1,6 @@
 """Writes a phantom as a data set: the same files a user's data come in, with the truth kept apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +42,15 @@ SECTIONS_A_TASK = 3
 
 
 class PhantomRecord(BaseModel):
-    """phantom.json: what a phantom folder was made from."""
+    """phantom.json: what a phantom folder was made from.
+
+    Attributes:
+        geometries: by brain, the name of the geometry it stands on.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    geometry: str
+    geometries: dict[str, str]
     settings: PhantomSettings
 
 
@@ -59,13 +63,18 @@ class _Task:
     settings: PhantomSettings
 
 
-def claim(root: Path, geometry: str, settings: PhantomSettings) -> bool:
+def claim(root: Path, geometries: Mapping[str, str], settings: PhantomSettings) -> bool:
     """Take a folder for a phantom, or find the same one begun there; says whether it is finished.
+
+    Args:
+        root: the folder.
+        geometries: by brain, the name of the geometry it stands on.
+        settings: all else it is made from.
 
     Raises:
         InputError: the folder holds another phantom, or something that is none.
     """
-    record, path = PhantomRecord(geometry=geometry, settings=settings), root / "phantom.json"
+    record, path = PhantomRecord(geometries=dict(geometries), settings=settings), root / "phantom.json"
     if path.exists():
         if read_json(path, PhantomRecord) != record:
             raise InputError(
@@ -81,26 +90,40 @@ def claim(root: Path, geometry: str, settings: PhantomSettings) -> bool:
     return False
 
 
-def build_phantom(root: Path, geometry: Geometry, settings: PhantomSettings, workers: int, tick: Report) -> None:
+def build_phantom(
+    root: Path, geometries: Mapping[str, Geometry], settings: PhantomSettings, workers: int, tick: Report
+) -> None:
     """Write a phantom data set; what is finished is kept, so an interrupted call is repeated to go on.
 
+    Args:
+        root: the folder to write.
+        geometries: by brain, what it is made from; each geometry has a population atlas of its own.
+        settings: all else.
+        workers: processes that draw.
+        tick: told how far it is.
+
     Raises:
-        InputError: as `claim`.
+        InputError: as `claim` and `make_individual`.
     """
-    if claim(root, geometry.name, settings):
+    if claim(root, _names(geometries, settings), settings):
         return
     seed = np.random.SeedSequence(settings.seed)
     population_seed, *brain_seeds = seed.spawn(1 + len(settings.brains))
-    atlas = population_atlas(geometry, settings, population_seed)
+    distinct = _distinct(geometries, settings)
+    atlases = {
+        name: population_atlas(geometry, settings, child)
+        for (name, geometry), child in zip(distinct.items(), population_seed.spawn(len(distinct)), strict=True)
+    }
     tasks: list[_Task] = []
     for done, (plan, brain_seed) in enumerate(zip(settings.brains, brain_seeds, strict=True)):
         tick(Tick("individuals", done, len(settings.brains), plan.name))
+        geometry = geometries[plan.name]
         individual = make_individual(plan.name, geometry, settings, brain_seed)
         sections = plan_sections(individual, plan, settings)
         rng = np.random.default_rng(brain_seed.spawn(1)[0])
         moved = [
             displaced(map_, h, settings.atlas_shift_mm, rng)
-            for map_, h in zip(atlas, geometry.hemispheres, strict=True)
+            for map_, h in zip(atlases[geometry.name], geometry.hemispheres, strict=True)
         ]
         folder = brain_folder(root, plan.name)
         write_hemispheres(folder / "surfaces", individual.hemispheres)
@@ -109,7 +132,7 @@ def build_phantom(root: Path, geometry: Geometry, settings: PhantomSettings, wor
         tasks.extend(_tasks(root, individual, sections, plan, settings))
     tick(Tick("individuals", len(settings.brains), len(settings.brains)))
     run_tasks(_draw, tasks, workers=workers, tick=tick, stage="phantom", name=_name)
-    write_dataset_manifest(root, _manifest(geometry, settings))
+    write_dataset_manifest(root, _manifest(geometries, settings))
 
 
 def _tasks(
@@ -167,11 +190,28 @@ def _write_index(root: Path, plan: BrainPlan, sections: tuple[Section, ...], geo
     )
 
 
-def _manifest(geometry: Geometry, settings: PhantomSettings) -> DatasetManifest:
+def _names(geometries: Mapping[str, Geometry], settings: PhantomSettings) -> dict[str, str]:
+    return {plan.name: geometries[plan.name].name for plan in settings.brains}
+
+
+def _distinct(geometries: Mapping[str, Geometry], settings: PhantomSettings) -> dict[str, Geometry]:
+    """The geometries by name, in the order of the brains."""
+    return {geometries[plan.name].name: geometries[plan.name] for plan in settings.brains}
+
+
+def _manifest(geometries: Mapping[str, Geometry], settings: PhantomSettings) -> DatasetManifest:
+    names, distinct = _names(geometries, settings), _distinct(geometries, settings)
+    if len(distinct) == 1:
+        terms = [f"surfaces: {geometry.licence}" for geometry in distinct.values()]
+    else:
+        terms = [
+            f"surfaces of {', '.join(brain for brain in names if names[brain] == name)} from {name}: {geometry.licence}"
+            for name, geometry in distinct.items()
+        ]
     return DatasetManifest(
-        name=f"phantom on {geometry.name}",
-        licence=f"Synthetic images; surfaces: {geometry.licence}",
+        name=f"phantom on {' and '.join(distinct)}",
+        licence="; ".join(["Synthetic images", *terms]),
         label_set=LabelSetEntry.of(LABEL_SET),
         brains=tuple(plan.name for plan in settings.brains),
-        origin=PhantomRecord(geometry=geometry.name, settings=settings).model_dump_json(),
+        origin=PhantomRecord(geometries=names, settings=settings).model_dump_json(),
     )

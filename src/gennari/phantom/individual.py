@@ -7,6 +7,7 @@ from jaxtyping import Float, Float32, UInt8
 
 from gennari.phantom.anatomy import Layout, draw_scores
 from gennari.phantom.fields import WaveField, wave_field
+from gennari.phantom.folding import fold
 from gennari.phantom.gradients import trends
 from gennari.phantom.layers import COLUMN_LABEL, ProfileTables, profile_tables
 from gennari.phantom.settings import PhantomSettings
@@ -41,7 +42,8 @@ class Individual:
     """A phantom brain.
 
     Attributes:
-        hemispheres: left and right, warped.
+        hemispheres: left and right, folded and warped; `inflated` stays the geometry's, whose places areas and
+            pretext coordinates refer to.
         tissue: of the left and right hemisphere.
         tables: profile tables, the same for all individuals.
         texture_seed: seeds the cells: noise is a function of it and the position.
@@ -70,18 +72,24 @@ class Geometry:
 def make_individual(
     name: str, geometry: Geometry, settings: PhantomSettings, seed: np.random.SeedSequence
 ) -> Individual:
-    """Draw one individual; the same seed gives the same brain."""
-    shape_seed, left_seed, right_seed, stain_seed = seed.spawn(4)
+    """Draw one individual; the same seed gives the same brain.
+
+    Raises:
+        InputError: the settings ask for folds that surfaces cannot have (as `fold`).
+    """
+    shape_seed, left_seed, right_seed, stain_seed, *fold_seeds = seed.spawn(6)
     warp = _Warp.draw(np.random.default_rng(shape_seed), settings)
-    tables = profile_tables(settings.area_contrast)
+    tables = profile_tables(settings.area_contrast, settings.one_cytoarchitecture, settings.layer_order)
+    folded = [
+        fold(h, settings.sulcal_depth_sd, settings.folding_mm, np.random.default_rng(child))
+        for h, child in zip(geometry.hemispheres, fold_seeds, strict=True)
+    ]
     tissue = []
     for index, child in enumerate((left_seed, right_seed)):
         measured = None if geometry.measured_boundaries is None else geometry.measured_boundaries[index]
-        tissue.append(
-            make_tissue(geometry.layouts[index], geometry.hemispheres[index], measured, tables, settings, child)
-        )
+        tissue.append(make_tissue(geometry.layouts[index], folded[index], measured, tables, settings, child))
     stain = np.random.default_rng(stain_seed)
-    left, right = (warp.hemisphere(h) for h in geometry.hemispheres)
+    left, right = (warp.hemisphere(h) for h in folded)
     return Individual(
         name=name,
         hemispheres=(left, right),
@@ -106,7 +114,7 @@ def make_tissue(
     fields and by Bok's rule.
     """
     rng = np.random.default_rng(seed)
-    scores = draw_scores(layout, hemisphere, rng, settings.border_sd_mm)
+    scores = draw_scores(layout, hemisphere, rng, settings.border_sd_mm, settings.phase_mm)
     mid = hemisphere.mid.vertices_mm
     boundaries = tables.boundaries[scores.argmax(axis=1)]
     if measured is not None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Strength = Annotated[float, Field(ge=0)]
@@ -12,7 +12,8 @@ class BrainPlan(BaseModel):
     """One individual: its part in the experiment and how many sections it gets.
 
     Sections are spread evenly over the posterior part of the brain; `first` shifts them by a fraction of a step, so
-    that individuals are not cut at the same places.
+    that individuals are not cut at the same places. `geometry` says whether the brain stands on the bundled fsaverage5
+    ("default") or on the surfaces given with the command ("given"); None leaves it to the command.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,6 +22,7 @@ class BrainPlan(BaseModel):
     role: Literal["pretext", "labelled"]
     sections: int = Field(ge=1)
     first: Fraction = 0.5
+    geometry: Literal["default", "given"] | None = None
 
 
 class Nuisance(BaseModel):
@@ -53,6 +55,13 @@ class Nuisance(BaseModel):
     dust: Strength = 4.0
     missing: Strength = 0.15
     registration_mm: tuple[Strength, Strength] = (0.1, 0.5)
+
+    @field_validator("registration_mm")
+    @classmethod
+    def _registration_rises(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if limits[0] > limits[1]:
+            raise ValueError(f"registration_mm must be (lowest, highest), got {limits}; swap the two")
+        return limits
 
 
 NO_NUISANCE = Nuisance(

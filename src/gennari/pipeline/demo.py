@@ -1,6 +1,7 @@
 """The whole method in one call: every stage in order, on the same files the verbs work on."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,9 @@ class Outcome:
     figures: dict[str, object]
 
 
-def run_demo(out: Path, surfaces: Path | None, preset: str, workers: int | None, tick: Report) -> Outcome:
+def run_demo(
+    out: Path, surfaces: Path | None, preset: str, workers: int | None, tick: Report, on: Sequence[str] = ()
+) -> Outcome:
     """Phantom, sample, pretrain, finetune, segment, evaluate, report; finished stages are skipped.
 
     Raises:
@@ -33,7 +36,7 @@ def run_demo(out: Path, surfaces: Path | None, preset: str, workers: int | None,
     """
     recipe = experiment(preset)
     began = time.monotonic()
-    make_phantom(out / "dataset", surfaces, preset, workers, tick)
+    make_phantom(out / "dataset", surfaces, preset, workers, tick, on)
     made = time.monotonic() - began
     with locked(out / "run", make=True):
         run = create_run(out / "run", out / "dataset", recipe)
@@ -60,7 +63,7 @@ def outcome(run: Run, making_seconds: float = 0.0) -> Outcome:
         "pixel_distance_um_pretrained": pretrained.pixel_distance_um,
         "err_dist_mm": error.mean_mm,
         "err_dist_trivial_mm": error.median_predictor_mm,
-        "geometry": run.dataset.brains()[0].manifest.geometry,
+        "geometry": "+".join(dict.fromkeys(brain.manifest.geometry for brain in run.dataset.brains())),
         "seconds": round(making_seconds + sum(receipt.seconds for receipt in receipts(run)), 1),
         "report": str(run.path("report.html")),
     }

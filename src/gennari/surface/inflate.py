@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from jaxtyping import Float
 
 from gennari.records import TriangleMesh
 from gennari.surface.mesh import edge_lengths_mm, edges, face_areas_mm2
@@ -26,18 +27,28 @@ def inflate(mesh: TriangleMesh, steps: int | None = None) -> TriangleMesh:
         ValueError: negative steps.
     """
     if steps is None:
-        steps = round(2 * (SMOOTHING_MM / float(np.median(edge_lengths_mm(mesh)))) ** 2)
+        steps = steps_to_reach(mesh, SMOOTHING_MM)
     if steps < 0:
         raise ValueError(f"inflating takes a number of steps >= 0, got {steps}")
     centroid = mesh.vertices_mm.mean(axis=0, dtype=float)
-    points = mesh.vertices_mm.astype(float) - centroid
-    average = _averaging(mesh)
-    for _ in range(steps):
-        points = average @ points
+    points = smooth(mesh, mesh.vertices_mm.astype(float) - centroid, steps)
     points -= points.mean(axis=0)
     area = face_areas_mm2(mesh).sum()
     smooth_area = face_areas_mm2(TriangleMesh(vertices_mm=points, faces=mesh.faces)).sum()
     return TriangleMesh(vertices_mm=points * np.sqrt(area / smooth_area) + centroid, faces=mesh.faces)
+
+
+def smooth(mesh: TriangleMesh, values: Float[np.ndarray, "v k"], steps: int) -> Float[np.ndarray, "v k"]:
+    """Values of the vertices after `steps` times replacing each by the middle of itself and its neighbours' mean."""
+    average = _averaging(mesh)
+    for _ in range(steps):
+        values = average @ values
+    return values
+
+
+def steps_to_reach(mesh: TriangleMesh, reach_mm: float) -> int:
+    """How many steps of `smooth` average over `reach_mm` (SD along each direction)."""
+    return round(2 * (reach_mm / float(np.median(edge_lengths_mm(mesh)))) ** 2)
 
 
 def _averaging(mesh: TriangleMesh) -> sp.csr_array:
