@@ -8,7 +8,9 @@ import pytest
 
 from gennari.errors import InputError
 from gennari.phantom.build import build_phantom, claim
+from gennari.phantom.individual import make_individual
 from gennari.phantom.layers import LABEL_SET
+from gennari.phantom.observers import agreement, two_drawings
 from gennari.phantom.settings import BrainPlan
 from gennari.records import IGNORE
 from gennari.sources.annotations import rasterise, read_annotation
@@ -45,20 +47,42 @@ def test_every_section_lies_in_its_brain_and_has_an_image_with_tissue(phantom):
             assert 0.05 < (image < 255).mean() < 0.9
 
 
-def test_truth_and_annotation_agree_where_something_is_annotated(phantom):
-    said, silent = 0, 0
+def test_annotations_are_true_of_tissue_and_nearly_so_of_areas(phantom):
+    said, silent, wrong = 0, 0, 0
     for brain in open_dataset(phantom).brains()[1:]:
         for section in brain.sections:
             truth = brain.truth(section.id)
             annotation = brain.annotation(section.id)
             assert annotation is not None
             partial = rasterise(read_annotation(annotation, brain.label_set), section, truth.spacing_um)
-            known = partial != IGNORE
-            np.testing.assert_array_equal(partial[known], truth.labels[known])
+            known, cortex = partial != IGNORE, truth.labels >= LABEL_SET.first_area - 1
+            np.testing.assert_array_equal(partial[known & ~cortex], truth.labels[known & ~cortex])
+            assert (partial[known & cortex] >= LABEL_SET.first_area - 1).all()
+            wrong += (partial[known & cortex] != truth.labels[known & cortex]).sum()
             areas = truth.labels >= LABEL_SET.first_area
             said, silent = said + (known & areas).sum(), silent + (~known & areas).sum()
-    assert said > 0
     assert silent > 0
+    assert 0 < wrong < 0.1 * said
+
+
+def test_the_annotation_is_a_part_of_the_first_observers_drawing(whole, geometry, small):
+    brain = open_dataset(whole).brain("A")
+    individual = make_individual("A", geometry, small, np.random.SeedSequence(small.seed).spawn(2)[1])
+    jitters = set()
+    for section in brain.sections:
+        truth = brain.truth(section.id)
+        drawings = two_drawings(
+            truth.labels, truth.spacing_um, LABEL_SET, small.annotators, individual.texture_seed, section.id
+        )
+        annotation = brain.annotation(section.id)
+        assert annotation is not None
+        partial = rasterise(read_annotation(annotation, LABEL_SET), section, truth.spacing_um)
+        known = partial != IGNORE
+        np.testing.assert_array_equal(partial[known], drawings.first[known])
+        stored = brain.observers(section.id)
+        assert stored == agreement(truth.labels, truth.spacing_um, drawings, LABEL_SET)
+        jitters.add(drawings.jitter_mm)
+    assert len(jitters) == 1
 
 
 def test_truth_is_true_of_the_image(phantom):

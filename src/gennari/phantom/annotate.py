@@ -23,7 +23,7 @@ def partial_labels(
     fraction: float,
     rng: np.random.Generator,
 ) -> UInt8[np.ndarray, "h w"]:
-    """Keep the truth where a simulated expert annotated; IGNORE elsewhere.
+    """Keep an observer's drawing where it was annotated; IGNORE elsewhere.
 
     Each connected piece of an area is annotated with probability `fraction`; within ZONE_MM of it background, white
     matter and other cortex are outlined too. A few zones of other cortex are added, as experts mark what an area is

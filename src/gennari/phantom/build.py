@@ -15,6 +15,7 @@ from gennari.phantom.atlas import displaced, population_atlas
 from gennari.phantom.draw import draw_section, section_labels
 from gennari.phantom.individual import Geometry, Individual, make_individual
 from gennari.phantom.layers import LABEL_SET
+from gennari.phantom.observers import agreement, two_drawings
 from gennari.phantom.plan import plan_sections
 from gennari.phantom.settings import BrainPlan, PhantomSettings
 from gennari.records import AreaMap, Section
@@ -27,6 +28,7 @@ from gennari.sources.dataset import (
     image_name,
     write_brain_manifest,
     write_dataset_manifest,
+    write_observers,
     write_section,
     write_truth,
 )
@@ -170,8 +172,11 @@ def _write_labels(task: _Task, section: Section) -> None:
         section.brain,
         AreaMap(labels=labels, spacing_um=spacing_um, section=section.id, label_set=LABEL_SET),
     )
-    rng = np.random.default_rng([task.individual.texture_seed, section.id, 1])
-    partial = partial_labels(labels, spacing_um, LABEL_SET, task.settings.annotators.annotated_fraction, rng)
+    seed, annotators = task.individual.texture_seed, task.settings.annotators
+    drawings = two_drawings(labels, spacing_um, LABEL_SET, annotators, seed, section.id)
+    write_observers(task.root, section.brain, section.id, agreement(labels, spacing_um, drawings, LABEL_SET))
+    rng = np.random.default_rng([seed, section.id, 1])
+    partial = partial_labels(drawings.first, spacing_um, LABEL_SET, annotators.annotated_fraction, rng)
     annotated = from_labels(partial, spacing_um, section, LABEL_SET)
     write_annotation(annotation_path(brain_folder(task.root, section.brain), section.id), annotated, LABEL_SET)
 

@@ -15,7 +15,7 @@ from gennari.records import AreaMap, Hemisphere, LabelSet, Section
 from gennari.sources.atlas import read_atlas
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
-from gennari.sources.manifests import BrainManifest, DatasetManifest, SectionEntry
+from gennari.sources.manifests import BrainManifest, DatasetManifest, Observers, SectionEntry
 from gennari.sources.sections import ZarrSectionReader, open_section, read_labels, write_labels, write_ome_zarr
 from gennari.sources.surfaces import read_hemispheres
 
@@ -128,6 +128,12 @@ class Brain:
         labels, spacing_um = read_labels(_truth_path(self.folder, section))
         return AreaMap(labels=labels, spacing_um=spacing_um, section=section, label_set=self.label_set)
 
+    def observers(self, section: int) -> Observers | None:
+        """How far two observers agree on a section; None where nobody measured it. InputError if damaged."""
+        self._entry(section)
+        path = _observers_path(self.folder, section)
+        return read_json(path, Observers) if path.is_file() else None
+
     @property
     def surfaces_folder(self) -> Path:
         """Where its surfaces stand."""
@@ -212,6 +218,15 @@ def write_truth(root: Path, brain: str, truth: AreaMap) -> None:
     """Write the full labels of a section into its brain's folder, atomically."""
     path = _truth_path(brain_folder(root, brain), truth.section)
     write_labels(path, truth.labels, truth.spacing_um, truth.label_set)
+
+
+def write_observers(root: Path, brain: str, section: int, observers: Observers) -> None:
+    """Write the observers' agreement on a section beside its truth, atomically."""
+    write_json(_observers_path(brain_folder(root, brain), section), observers)
+
+
+def _observers_path(folder: Path, section: int) -> Path:
+    return folder / "truth" / f"{section:04d}.observers.json"
 
 
 def _truth_path(folder: Path, section: int) -> Path:

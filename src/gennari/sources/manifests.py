@@ -132,3 +132,19 @@ class BrainManifest(Manifest):
         if len(set(ids)) != len(ids):
             raise ValueError(f"section ids must be unique, but {max(ids, key=ids.count)} stands more than once")
         return sections
+
+
+class Observers(Manifest):
+    """Agreement of two simulated observers on a section (phantom only): pixels of cortex by class, on the truth's grid.
+
+    Attributes:
+        jitter_mm: RMS by which each draws borders off.
+        mutual: rows are the first observer's classes, columns the second's.
+        first, second: rows are true classes, columns the observer's.
+    """
+
+    spacing_um: PositiveFloat
+    jitter_mm: tuple[float, float]
+    mutual: tuple[tuple[int, ...], ...]
+    first: tuple[tuple[int, ...], ...]
+    second: tuple[tuple[int, ...], ...]
