@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from gennari.phantom.nuisance import section_condition
 from gennari.phantom.plan import POLE_MM, SECTION_STEP_MM, plan_sections
-from gennari.phantom.settings import BrainPlan
+from gennari.phantom.settings import NO_NUISANCE, BrainPlan, Nuisance
 from gennari.sources.dataset import check_inside
 
 
@@ -62,3 +63,17 @@ def test_individuals_are_cut_at_other_places_by_their_first_shift(plain, plain_s
     step = _y(early[1]) - _y(early[0])
     assert _y(late[0]) - _y(early[0]) == pytest.approx(0.6 * step, abs=2 * SECTION_STEP_MM)
     assert not {section.id for section in early} & {section.id for section in late}
+
+
+def test_sections_are_rated_by_what_happened_to_them(plain, plain_settings):
+    settings = plain_settings.model_copy(update={"nuisance": Nuisance()})
+    sections = plan_sections(plain, BrainPlan(name="A", role="labelled", sections=60, first=0.5), settings)
+    for section in sections:
+        assert section.quality == section_condition(plain, section, settings.nuisance).quality
+    assert {section.quality for section in sections} >= {"excellent", "good", "fair"}
+
+
+def test_without_nuisance_all_sections_are_excellent(plain, plain_settings):
+    perfect = plain_settings.model_copy(update={"nuisance": NO_NUISANCE})
+    sections = plan_sections(plain, BrainPlan(name="A", role="labelled", sections=20, first=0.5), perfect)
+    assert {section.quality for section in sections} == {"excellent"}

@@ -17,8 +17,9 @@ from gennari.phantom.individual import Individual
 from gennari.records import Section
 
 NEAR_UM, ENOUGH = 500.0, 50
-"""Tissue this near to the plane is taken for tissue in it; if that is less than so many columns, the nearest so many."""
+"""Columns of cortex this near to the plane are taken for columns in it; at least so many, the nearest."""
 CRACK_LENGTH_UM, CRACK_WIDTH_UM, CRACK_STEP_UM = (2e3, 20e3), (20.0, 300.0), 10.0
+THIN_UM = 25.0
 FROM_SURFACE = 0.6
 """Share of cracks that open at the pial surface; the others lie in white matter."""
 FOLD_LENGTH_UM, FOLD_WIDTH_UM, FOLD_STEP_UM = (3e3, 15e3), (100.0, 400.0), 25.0
@@ -95,11 +96,14 @@ def crack(rng: np.random.Generator, tissue: TissueInPlane) -> Stroke:
     else:
         start = white + rng.uniform(0, 2e3) * _unit(inwards)
         heading = inwards + rng.uniform(-1.2, 1.2)
-        taper = np.sqrt(np.sin(np.pi * along) + 1e-9)
-    bends = heading + 0.35 * smooth_noise(rng, steps, 120) + 0.45 * smooth_noise(rng, steps, 15)
-    rough = 0.3 * smooth_noise(rng, steps, 12, 2) + 0.12 * smooth_noise(rng, steps, 1.5, 2)
-    bridges = np.clip((smooth_noise(rng, steps, 25) + 1.7) / 0.5, 0, 1)
-    half = 0.5 * _between(rng, CRACK_WIDTH_UM) * (taper * bridges)[:, None] * np.exp(rough)
+        taper = np.sqrt(np.maximum(np.sin(np.pi * along), 0))
+    widest = 0.5 * _between(rng, CRACK_WIDTH_UM)
+    # fine kinks only as far as the band is thin enough not to cross itself in them
+    kinks = 0.5 * min(1.0, THIN_UM / widest) * smooth_noise(rng, steps, 3.0)
+    bends = heading + 0.35 * smooth_noise(rng, steps, 120.0) + 0.45 * smooth_noise(rng, steps, 15.0) + kinks
+    rough = 0.3 * smooth_noise(rng, steps, 12.0, 2) + 0.12 * smooth_noise(rng, steps, 1.5, 2)
+    bridges = np.clip((smooth_noise(rng, steps, 25.0) + 1.7) / 0.5, 0, 1)
+    half = widest * (taper * bridges)[:, None] * np.exp(rough)
     return Stroke(points_um=_path(start, bends, CRACK_STEP_UM), half_width_um=half)
 
 
@@ -110,9 +114,9 @@ def fold(rng: np.random.Generator, tissue: TissueInPlane) -> Stroke:
     along = np.linspace(0, 1, steps)
     start = pial + rng.uniform(-0.3, 1) * (white - pial)
     heading = inwards + 0.7 * rng.normal()
-    bends = heading + rng.uniform(-1, 1) * along + 0.2 * smooth_noise(rng, steps, 60)
-    taper = np.sqrt(np.sin(np.pi * along) + 1e-9)
-    half = 0.5 * _between(rng, FOLD_WIDTH_UM) * taper[:, None] * np.exp(0.15 * smooth_noise(rng, steps, 25, 2))
+    bends = heading + rng.uniform(-1, 1) * along + 0.2 * smooth_noise(rng, steps, 60.0)
+    taper = np.maximum(np.sin(np.pi * along), 0) ** 0.8
+    half = 0.5 * _between(rng, FOLD_WIDTH_UM) * taper[:, None] * np.exp(0.15 * smooth_noise(rng, steps, 25.0, 2))
     return Stroke(points_um=_path(start, bends, FOLD_STEP_UM), half_width_um=half)
 
 
@@ -121,7 +125,7 @@ def lost_piece(rng: np.random.Generator, tissue: TissueInPlane) -> Blob:
     pial, _, inwards = tissue.draw(rng)
     size = _between(rng, PIECE_UM)
     centre = pial + 0.15 * size * _unit(inwards)
-    return _ragged(rng, centre, size, int(np.pi * size / PIECE_STEP_UM), 0.22, 1.0)
+    return _ragged(rng, centre, size, int(np.pi * size / PIECE_STEP_UM), 0.2, 1.35)
 
 
 def speck(rng: np.random.Generator, tissue: TissueInPlane) -> Blob | Stroke:
@@ -132,7 +136,7 @@ def speck(rng: np.random.Generator, tissue: TissueInPlane) -> Blob | Stroke:
         return _ragged(rng, place, _between(rng, SPECK_UM), 64, 0.25, 0.8)
     steps = int(_between(rng, FIBRE_LENGTH_UM) / CRACK_STEP_UM)
     along = np.linspace(-1, 1, steps)
-    bends = rng.uniform(0, 2 * np.pi) + rng.normal() * along + 0.8 * smooth_noise(rng, steps, 30)
+    bends = rng.uniform(0, 2 * np.pi) + rng.normal() * along + 0.8 * smooth_noise(rng, steps, 30.0)
     half = np.full((steps, 2), 0.5 * _between(rng, FIBRE_WIDTH_UM))
     return Stroke(points_um=_path(place, bends, CRACK_STEP_UM), half_width_um=half)
 

@@ -31,9 +31,9 @@ from gennari.records import Hemisphere, Quality, Section, TriangleMesh
 
 LIGHT_MM = 25.0
 """Correlation length of the gradient over a section."""
-REGISTRATION_MM, REGISTRATION_WAVES = 20.0, 32
+REGISTRATION_MM, REGISTRATION_WAVES = 25.0, 32
 """Correlation length of the registration error: sections are fitted as a whole and in large parts, and what is left is
-smooth, so that it changes the thickness of cortex by 2 % at most."""
+smooth, so that it changes the thickness of cortex by less than 2 % (RMS)."""
 REACH_UM = 8000.0
 """Surfaces farther from the plane do not matter to a section: no face is that long."""
 SEVERITY_SD = 0.9
@@ -128,7 +128,7 @@ def section_condition(individual: Individual, section: Section, nuisance: Nuisan
         folds=folds,
         missing=missing,
         dust=_some(rng["dust"], nuisance.dust * severity, speck, tissue),
-        quality=rate(sum(area_mm2(shape) for shape in (*cracks, *folds, *missing)), blur_um, abs(stain)),
+        quality=rate(sum((area_mm2(shape) for shape in (*cracks, *folds, *missing)), 0.0), blur_um, abs(stain)),
     )
 
 

@@ -1,10 +1,13 @@
-"""Where an individual is cut: section planes, their numbers and pixel grids."""
+"""Where an individual is cut: section planes, their numbers, pixel grids and ratings."""
+
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
 from gennari.frames import coronal
 from gennari.phantom.individual import Individual
+from gennari.phantom.nuisance import section_condition
 from gennari.phantom.settings import BrainPlan, PhantomSettings
 from gennari.records import Section
 
@@ -17,7 +20,7 @@ POLE_MM = 2.0
 
 
 def plan_sections(individual: Individual, plan: BrainPlan, settings: PhantomSettings) -> tuple[Section, ...]:
-    """Coronal sections, evenly over the posterior part of the brain, all on grids of one shape."""
+    """Coronal sections, evenly over the posterior part of the brain, all on grids of one shape, and rated."""
     points = np.concatenate([h.pial.vertices_mm for h in individual.hemispheres])
     y = points[:, 1]
     pole_mm = float(np.floor(y.min() / SECTION_STEP_MM) * SECTION_STEP_MM)
@@ -25,7 +28,7 @@ def plan_sections(individual: Individual, plan: BrainPlan, settings: PhantomSett
     offsets = POLE_MM + (np.arange(plan.sections) + plan.first) * (reach_mm - POLE_MM) / plan.sections
     low, high = _bounds(points[y <= pole_mm + reach_mm + MARGIN_MM])
     shape = tuple(int(np.ceil(size * 1e3 / settings.spacing_um)) for size in (high[2] - low[2], high[0] - low[0]))
-    return tuple(
+    sections = (
         Section(
             brain=plan.name,
             id=number,
@@ -35,6 +38,8 @@ def plan_sections(individual: Individual, plan: BrainPlan, settings: PhantomSett
         )
         for number in (round(float(offset) / SECTION_STEP_MM) for offset in offsets)
     )
+    # what happened to a section does not depend on its rating, so it can be asked before there is one
+    return tuple(replace(s, quality=section_condition(individual, s, settings.nuisance).quality) for s in sections)
 
 
 def _bounds(points: Float[np.ndarray, "n 3"]) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
