@@ -50,10 +50,10 @@ def test_cracks_have_the_length_and_width_they_are_drawn_from(slab, rng):
         assert CRACK_LENGTH_UM[0] - 2 * CRACK_STEP_UM <= _length_um(shape.points_um) <= CRACK_LENGTH_UM[1]
         assert shape.half_width_um.min() >= 0
         assert np.ptp(shape.points_um, axis=0).max() > 0.5 * _length_um(shape.points_um)  # it goes somewhere
-    widths = np.array([np.median(shape.half_width_um.sum(axis=1)) for shape in cracks])
-    assert CRACK_WIDTH_UM[0] / 4 < widths.min()
-    assert widths.max() < 1.3 * CRACK_WIDTH_UM[1]
-    assert np.median(widths) == pytest.approx(0.7 * np.sqrt(CRACK_WIDTH_UM[0] * CRACK_WIDTH_UM[1]), rel=0.3)
+    widths = np.array([np.quantile(shape.half_width_um.sum(axis=1), 0.9) for shape in cracks])
+    assert widths.min() > 0.5 * CRACK_WIDTH_UM[0]
+    assert widths.max() < 1.4 * CRACK_WIDTH_UM[1]
+    assert np.median(widths) == pytest.approx(np.sqrt(CRACK_WIDTH_UM[0] * CRACK_WIDTH_UM[1]), rel=0.3)
 
 
 def test_most_cracks_open_at_the_surface_and_run_inwards_and_all_end_in_a_point(slab, rng):

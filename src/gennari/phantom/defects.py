@@ -19,7 +19,8 @@ from gennari.records import Section
 NEAR_UM, ENOUGH = 500.0, 50
 """Columns of cortex this near to the plane are taken for columns in it; at least so many, the nearest."""
 CRACK_LENGTH_UM, CRACK_WIDTH_UM, CRACK_STEP_UM = (2e3, 20e3), (20.0, 300.0), 10.0
-THIN_UM = 25.0
+THIN_UM = 20.0
+"""Cracks of this half width and less are jagged to the finest step, wider ones in proportion less."""
 FROM_SURFACE = 0.6
 """Share of cracks that open at the pial surface; the others lie in white matter."""
 FOLD_LENGTH_UM, FOLD_WIDTH_UM, FOLD_STEP_UM = (3e3, 15e3), (100.0, 400.0), 25.0
@@ -99,10 +100,11 @@ def crack(rng: np.random.Generator, tissue: TissueInPlane) -> Stroke:
         taper = np.sqrt(np.maximum(np.sin(np.pi * along), 0))
     widest = 0.5 * _between(rng, CRACK_WIDTH_UM)
     # fine kinks only as far as the band is thin enough not to cross itself in them
-    kinks = 0.5 * min(1.0, THIN_UM / widest) * smooth_noise(rng, steps, 3.0)
+    fine = min(1.0, THIN_UM / widest)
+    kinks = fine * (0.4 * smooth_noise(rng, steps, 1.2) + 0.35 * smooth_noise(rng, steps, 4.0))
     bends = heading + 0.35 * smooth_noise(rng, steps, 120.0) + 0.45 * smooth_noise(rng, steps, 15.0) + kinks
-    rough = 0.3 * smooth_noise(rng, steps, 12.0, 2) + 0.12 * smooth_noise(rng, steps, 1.5, 2)
-    bridges = np.clip((smooth_noise(rng, steps, 25.0) + 1.7) / 0.5, 0, 1)
+    rough = 0.25 * smooth_noise(rng, steps, 12.0, 2) + (0.03 + 0.17 * fine) * smooth_noise(rng, steps, 1.5, 2)
+    bridges = np.clip((smooth_noise(rng, steps, 25.0) + 1.7) / 0.8, 0, 1)
     half = widest * (taper * bridges)[:, None] * np.exp(rough)
     return Stroke(points_um=_path(start, bends, CRACK_STEP_UM), half_width_um=half)
 
