@@ -5,7 +5,7 @@ import pytest
 
 from gennari.phantom.geometry import fsaverage_geometry
 from gennari.phantom.individual import Geometry, Individual, make_individual
-from gennari.phantom.settings import BrainPlan, PhantomSettings
+from gennari.phantom.settings import NO_NUISANCE, BrainPlan, PhantomSettings
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +24,7 @@ def plain_settings() -> PhantomSettings:
         gradient=0.0,
         density_sd=0.0,
         boundary_sd=0.0,
-        stain_sd=0.0,
-        brain_stain_sd=0.0,
-        illumination_sd=0.0,
+        nuisance=NO_NUISANCE,
     )
 
 
