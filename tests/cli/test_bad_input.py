@@ -94,6 +94,20 @@ def test_pial_and_white_with_shuffled_vertices(refused, surfaces, tmp_path, rng)
     assert "pial and white" in said
 
 
+@pytest.mark.parametrize("verb", ["phantom", "demo"])
+def test_brains_on_surfaces_that_are_not_given(refused, tmp_path, verb):
+    folder = ["--out", tmp_path / "new"] if verb == "demo" else [tmp_path / "new"]
+    said = refused(verb, *folder, "--on", "A,B", "--preset", "mini")
+    assert "got A, B and none; add --surfaces" in said
+
+
+@pytest.mark.parametrize("verb", ["phantom", "demo"])
+def test_unknown_brains_on_surfaces(refused, surfaces, tmp_path, verb):
+    folder = ["--out", tmp_path / "new"] if verb == "demo" else [tmp_path / "new"]
+    said = refused(verb, *folder, "--surfaces", surfaces, "--on", "A,X", "--preset", "mini")
+    assert "brains of the phantom (P, A, B, C, D), got X; correct --on" in said
+
+
 def test_a_section_outside_the_brain(refused, demo):
     path = demo / "dataset/brains/P/brain.json"
     index = json.loads(path.read_text())

@@ -1,12 +1,15 @@
 """A phantom on disk: whole, true to itself, resumable, and not to be mixed with another."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gennari.errors import InputError
+from gennari.phantom import build
+from gennari.phantom.atlas import population_atlas
 from gennari.phantom.build import build_phantom, claim
 from gennari.phantom.individual import make_individual
 from gennari.phantom.layers import LABEL_SET
@@ -103,7 +106,8 @@ def test_individuals_have_surfaces_and_atlases_of_their_own(phantom):
 
 def test_the_data_set_says_what_it_was_made_from(phantom, mini_recipes):
     manifest = open_dataset(phantom).manifest
-    assert '"geometry":"fsaverage5"' in manifest.origin
+    assert '"geometries":{"P":"fsaverage5","A":"fsaverage5"' in manifest.origin
+    assert manifest.name == "phantom on fsaverage5"
     assert f'"seed":{mini_recipes[0].seed}' in manifest.origin
     assert "Synthetic" in manifest.licence
 
@@ -117,7 +121,7 @@ def small(plain_settings):
 @pytest.fixture(scope="module")
 def whole(geometry, small, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("small") / "dataset"
-    build_phantom(root, geometry, small, 1, _quiet)
+    build_phantom(root, {"A": geometry}, small, 1, _quiet)
     return root
 
 
@@ -133,7 +137,7 @@ def test_a_half_built_phantom_is_finished_and_only_what_is_missing_is_drawn(whol
     shutil.rmtree(second)
     (half / "brains/A/annotations" / f"{second.name[:4]}.geojson").unlink()
     kept = {path: path.stat().st_mtime_ns for folder in (first, third) for path in folder.rglob("*")}
-    build_phantom(half, geometry, small, 1, _quiet)
+    build_phantom(half, {"A": geometry}, small, 1, _quiet)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     # gzip in GIfTI carries no time: everything is byte for byte what it was
     assert _contents(half) == _contents(whole)
@@ -141,8 +145,8 @@ def test_a_half_built_phantom_is_finished_and_only_what_is_missing_is_drawn(whol
 
 def test_a_finished_phantom_is_left_alone(whole, geometry, small):
     before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
-    assert claim(whole, "fsaverage5", small)
-    build_phantom(whole, geometry, small, 1, _quiet)
+    assert claim(whole, {"A": "fsaverage5"}, small)
+    build_phantom(whole, {"A": geometry}, small, 1, _quiet)
     assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
 
 
@@ -150,17 +154,77 @@ def test_a_finished_phantom_is_left_alone(whole, geometry, small):
 def test_other_settings_in_the_same_folder_are_refused(whole, geometry, small, change):
     before = _contents(whole)
     with pytest.raises(InputError, match="was made from other ones"):
-        build_phantom(whole, geometry, small.model_copy(update=change), 1, _quiet)
+        build_phantom(whole, {"A": geometry}, small.model_copy(update=change), 1, _quiet)
     assert _contents(whole) == before
+
+
+def _nothing_drawn(*_: object, **__: object) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def mixed(geometry, small, tmp_path_factory) -> Path:
+    """Brains A and C on fsaverage5, B on a geometry of another name, licence and size."""
+    larger = tuple(
+        replace(
+            hemisphere,
+            pial=replace(hemisphere.pial, vertices_mm=1.2 * hemisphere.pial.vertices_mm),
+            white=replace(hemisphere.white, vertices_mm=1.2 * hemisphere.white.vertices_mm),
+        )
+        for hemisphere in geometry.hemispheres
+    )
+    other = replace(geometry, name="large", hemispheres=larger, licence="ask for it")
+    plans = tuple(BrainPlan(name=name, role="labelled", sections=1) for name in "ABC")
+    root = tmp_path_factory.mktemp("mixed") / "dataset"
+    settings = small.model_copy(update={"brains": plans})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "run_tasks", _nothing_drawn)
+        build_phantom(root, {"A": geometry, "B": other, "C": geometry}, settings, 1, _quiet)
+    return root
+
+
+def test_brains_of_one_data_set_may_stand_on_different_geometries(mixed):
+    brains = {brain.name: brain for brain in open_dataset(mixed).brains()}
+    assert {name: brain.manifest.geometry for name, brain in brains.items()} == {
+        "A": "fsaverage5", "B": "large", "C": "fsaverage5"
+    }  # fmt: skip
+    size = {name: np.ptp(brain.hemispheres()[0].pial.vertices_mm[:, 1]) for name, brain in brains.items()}
+    assert size["B"] > 1.08 * max(size["A"], size["C"])
+
+
+def test_a_mixed_data_set_says_who_stands_on_what(mixed):
+    manifest = open_dataset(mixed).manifest
+    assert manifest.name == "phantom on fsaverage5 and large"
+    assert "surfaces of A, C from fsaverage5: fsaverage5 surfaces as" in manifest.licence
+    assert manifest.licence.endswith("surfaces of B from large: ask for it")
+    assert '"geometries":{"A":"fsaverage5","B":"large","C":"fsaverage5"}' in manifest.origin
+    assert '"B": "large"' in (mixed / "phantom.json").read_text()
+
+
+def test_each_geometry_has_a_population_of_its_own(geometry, small, monkeypatch, tmp_path):
+    made = []
+
+    def counted(given, settings, seed):
+        made.append((given.name, seed.spawn_key))
+        return population_atlas(given, settings, seed)
+
+    monkeypatch.setattr(build, "population_atlas", counted)
+    monkeypatch.setattr(build, "run_tasks", _nothing_drawn)
+    plans = tuple(BrainPlan(name=name, role="pretext", sections=1) for name in "ABC")
+    settings = small.model_copy(update={"brains": plans})
+    geometries = {"A": geometry, "B": replace(geometry, name="large"), "C": geometry}
+    build_phantom(tmp_path / "new", geometries, settings, 1, _quiet)
+    assert [name for name, _ in made] == ["fsaverage5", "large"]
+    assert len({key for _, key in made}) == 2
 
 
 def test_another_geometry_in_the_same_folder_is_refused(whole, small):
     with pytest.raises(InputError, match="was made from other ones"):
-        claim(whole, "bigbrain", small)
+        claim(whole, {"A": "bigbrain"}, small)
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path, small):
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(InputError, match="holds other files"):
-        claim(tmp_path, "fsaverage5", small)
+        claim(tmp_path, {"A": "fsaverage5"}, small)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

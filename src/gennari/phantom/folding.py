@@ -64,11 +64,9 @@ def fold(hemisphere: Hemisphere, depth_sd: float, folding_mm: float, rng: np.ran
     share = min(1.0, MAX_STRAIN / float(space.strain(field, both).max()))
     if share < MIN_SHARE:
         raise _too_much(f"leave {100 * share:.0f} % of the folds", depth_sd, folding_mm)
-    field = share * field
-    pial, white = (
-        TriangleMesh(vertices_mm=mesh.vertices_mm + space.read(field, mesh.vertices_mm), faces=mesh.faces)
-        for mesh in (hemisphere.pial, hemisphere.white)
-    )
+    moved = both + share * space.read(field, both)
+    faces = mid.faces
+    pial, white = (TriangleMesh(vertices_mm=points, faces=faces) for points in np.split(moved, 2))
     before = turned_prisms(hemisphere.pial, hemisphere.white).mean()
     after = turned_prisms(pial, white).mean()
     if after - before > MAX_GROWTH:
@@ -80,6 +78,13 @@ def smoothed_mid(mid: TriangleMesh) -> TriangleMesh:
     """The mid surface without its folds: sulcal depth is the distance from it."""
     points = smooth(mid, mid.vertices_mm.astype(float), steps_to_reach(mid, SMOOTHING_MM))
     return TriangleMesh(vertices_mm=points, faces=mid.faces)
+
+
+def sulcal_depth_mm(hemisphere: Hemisphere) -> Float[np.ndarray, "v"]:
+    """Height of the mid surface over the smoothed one: positive on crowns, negative in sulci."""
+    smoothed = smoothed_mid(hemisphere.mid)
+    away = hemisphere.mid.vertices_mm - smoothed.vertices_mm
+    return np.einsum("vx,vx->v", away, vertex_normals(smoothed))
 
 
 def turned_prisms(pial: TriangleMesh, white: TriangleMesh) -> Bool[np.ndarray, "f"]:
@@ -116,14 +121,13 @@ class _Space:
         margin = 4 * SPACE_MM + 2.0
         self.low = points.min(axis=0) - margin
         self.shape = tuple(np.ceil((np.ptp(points, axis=0) + 2 * margin) / GRID_MM).astype(int) + 1)
-        self.points = points
         self.cell = np.ravel_multi_index(tuple(np.round(self._index(points)).astype(int)), self.shape)
         self.count = np.maximum(self._blur(np.ones(len(points))), 1e-6)
 
     def average(self, values: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "3 x y z"]:
         """The values averaged in space, with the RMS at the points that they had: averaging lowers it."""
         field = np.stack([self._blur(column) / self.count for column in values.T])
-        left = np.sqrt((self.read(field, self.points) ** 2).mean())
+        left = np.sqrt((field.reshape(3, -1)[:, self.cell] ** 2).mean())
         return field * (np.sqrt((values.astype(float) ** 2).mean()) / max(left, 1e-12))
 
     def read(self, field: Float[np.ndarray, "k x y z"], points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n k"]:
