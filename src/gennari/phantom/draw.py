@@ -1,64 +1,195 @@
-"""Pixels of the phantom: a section's ribbon and white matter become grey values and true labels.
+"""Pixels of the phantom: any window of any section, at any spacing and rotation, drawn on demand.
 
-At coarse pixels single cells cannot be seen: a pixel's cell bodies are a Poisson number with the mean that the layer's
-density gives, so texture differs between layers by cell size as well as by density.
+Tissue is cut on tiles that are anchored to the section, cells are a function of their tile: windows that overlap show
+the same cells, and a coarse window is what area averages of a fine one would be (phantom/paint.py says how).
 """
 
-import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
-from numba import njit
+from jaxtyping import Bool, Float, Float32, Int, UInt8
+from scipy import ndimage
 
-from gennari.phantom.fields import wave_field
+from gennari.phantom.cells import CellTables, between_cells, cell_tables, scatter
+from gennari.phantom.damage import Damage, damage
+from gennari.phantom.expose import Lattice, neuropil_lattice, photograph, tissue_lattice, tissue_light
 from gennari.phantom.individual import Individual
-from gennari.phantom.layers import COLUMN_LABEL, COLUMNS, SAMPLES
+from gennari.phantom.layers import COLUMN_LABEL
+from gennari.phantom.nuisance import Condition, light_at, misregistered, section_condition
+from gennari.phantom.paint import FINE_UM, Grid, add_cells, paint_cells, passing
 from gennari.phantom.settings import PhantomSettings
-from gennari.records import Ribbon, Section
-from gennari.surface.ribbon import cut_ribbon, white_matter
+from gennari.phantom.tiles import TILE_UM, Sheet, Tiles, cut_tiles, sheet_of
+from gennari.phantom.vessels import paint_vessels, scatter_vessels
+from gennari.records import Ribbon, Section, Window
 
-NEUROPIL_DARKNESS = 50.0
-"""255 minus the grey of stained neuropil without cells."""
-WHITE_DARKNESS = 42.0
-CELL_DARKNESS = 235.0
-"""Added where cell bodies cover the whole pixel."""
-WHITE_COVERAGE, WHITE_CELL_AREA_UM2 = 0.03, 25.0
-"""Glia of the white matter."""
-SHARP_PAIR = (COLUMNS.index("hOc1"), COLUMNS.index("hOc2"))
-SHARP_SCALE_MM, BLEND_SCALE_MM = 0.09, 0.23
-"""Scale of the blending of two scores: borders 0.2 mm (hOc1/hOc2) and 0.5 mm wide from 10 to 90 %."""
-ILLUMINATION_STEP_UM = 2000.0
+EDGE_UM = 8.0
+"""Spacing at which the tissue's contour is cut for fine windows."""
+LIGHT_STEP_UM = 2000.0
+COARSE_UM = 128.0
+"""From this spacing on tiles are half a pixel wide: cells are others than in finer windows, their law is the same."""
+NONE = np.zeros((1, 1), np.float32)
+
+
+def as_it_lies(individual: Individual, section: Section, settings: PhantomSettings) -> Individual:
+    """The individual with its surfaces where this section's tissue is: truth follows it, the data set's surfaces do
+    not."""
+    condition = section_condition(individual, section, settings.nuisance)
+    return replace(individual, hemispheres=misregistered(individual.hemispheres, section, condition))
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnSection:
-    """A section's image and its true classes on the same grid."""
+class PhantomSectionReader:
+    """A `SectionReader` that draws; picklable.
 
-    image: UInt8[np.ndarray, "h w"]
-    labels: UInt8[np.ndarray, "h w"]
+    Attributes:
+        individual: whose section it is.
+        sheet: of the same individual (`sheet_of`), shared by all its sections.
+    """
+
+    individual: Individual
+    sheet: Sheet
+    section: Section
+    settings: PhantomSettings
+
+    def read(self, window: Window) -> Float32[np.ndarray, "h w"]:
+        """Grey values 0..255 of a window; glass where there is no tissue, and outside the section.
+
+        Raises:
+            ValueError: the window is of another section.
+        """
+        if (window.brain, window.section) != (self.section.brain, self.section.id):
+            raise ValueError(
+                f"the reader of section {self.section.id} of {self.section.brain} got a window of section "
+                f"{window.section} of {window.brain}; make one reader a section"
+            )
+        blur_px = self.condition.blur_um / window.spacing_um
+        margin = int(np.ceil(4 * blur_px)) if blur_px > 0.25 else 0
+        wider = replace(window, size_px=(window.size_px[0] + 2 * margin, window.size_px[1] + 2 * margin))
+        grid = grid_of(wider)
+        harmed = damage(self.condition, wider) or Damage(holes=NONE, double=NONE, dust=NONE)
+        through, where = self._light(grid, harmed)
+        if margin:
+            through = np.asarray(ndimage.gaussian_filter(through, blur_px, mode="nearest"))
+        image = photograph(self.seed, grid, through, where, harmed.dust, self.condition.camera_sd)
+        inner = image[margin : margin + window.size_px[0], margin : margin + window.size_px[1]]
+        return np.ascontiguousarray(inner)
+
+    @cached_property
+    def condition(self) -> Condition:
+        """What happened to the section."""
+        return section_condition(self.individual, self.section, self.settings.nuisance)
+
+    @cached_property
+    def seed(self) -> int:
+        """Of all chance in the section."""
+        rng = np.random.default_rng([self.individual.texture_seed, self.section.id, 2])
+        return int(rng.integers(2**62))
+
+    @cached_property
+    def tables(self) -> CellTables:
+        """Numbers of cells at the section's thickness."""
+        return cell_tables(self.individual.tables, self.condition.thickness_um)
+
+    @cached_property
+    def lying(self) -> Individual:
+        """The individual with its surfaces as they lie in this section."""
+        return replace(
+            self.individual,
+            hemispheres=misregistered(self.individual.hemispheres, self.section, self.condition),
+        )
+
+    def tiles(self, grid: Grid, tile_um: float) -> Tiles:
+        """The tiles under a window, with a margin of two."""
+        low, high = extent_um(grid)
+        first = np.floor(low / tile_um).astype(int) - 2
+        last = np.ceil(high / tile_um).astype(int) + 2
+        shape = last - first
+        corner = (int(first[0]), int(first[1]))
+        return cut_tiles(self.lying, self.sheet, self.section, corner, (int(shape[0]), int(shape[1])), tile_um)
+
+    def _light(self, grid: Grid, harmed: Damage) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+        fine = grid.spacing_um < FINE_UM
+        tile_um = TILE_UM if grid.spacing_um < COARSE_UM else 0.5 * grid.spacing_um
+        tiles = self.tiles(grid, tile_um)
+        if not tiles.tissue.any():
+            return np.ones((grid.height, grid.width), np.float32), np.zeros((grid.height, grid.width), bool)
+        columnar = float(self.settings.columns)
+        low, high = extent_um(grid)
+        if fine:
+            cells = paint_cells(scatter(self.seed, tiles, self.sheet, self.tables, columnar), grid)
+            vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
+            lumen, wall = paint_vessels(vessels, grid)
+            edge = tissue_lattice(self.tiles(grid, EDGE_UM))
+            base = between_cells(tiles, self.sheet, self.tables)
+        else:
+            taken, expected, base = add_cells(self.seed, tiles, self.sheet, self.tables, columnar, grid)
+            cells = passing(taken, expected, grid.spacing_um)
+            lumen, wall = NONE, NONE
+            if grid.spacing_um < COARSE_UM:
+                vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
+                lumen, wall = paint_vessels(vessels, grid)
+            edge = tissue_lattice(tiles)
+        neuropil = neuropil_lattice(tiles, base, aligned=grid.spacing_um == tile_um and abs(grid.sin) < 1e-9)
+        holes, double = harmed.holes, harmed.double
+        light = self._light_lattice(low, high)
+        return tissue_light(self.seed, grid, edge, neuropil, light, cells, lumen, wall, double, holes)
+
+    def _light_lattice(self, low: Float[np.ndarray, "2"], high: Float[np.ndarray, "2"]) -> Lattice:
+        first = np.floor(low / LIGHT_STEP_UM)
+        shape = np.ceil(high / LIGHT_STEP_UM).astype(int) - first.astype(int) + 1
+        rows, cols = np.mgrid[: shape[0], : shape[1]] + first[:, None, None]
+        values = light_at(self.condition, rows.ravel() * LIGHT_STEP_UM, cols.ravel() * LIGHT_STEP_UM)
+        values = (self.condition.gain * values).astype(np.float32).reshape(rows.shape)
+        return Lattice(float(first[0]) * LIGHT_STEP_UM, float(first[1]) * LIGHT_STEP_UM, LIGHT_STEP_UM, values)
 
 
-def draw_section(individual: Individual, section: Section, settings: PhantomSettings) -> DrawnSection:
-    """Draw one section at its own spacing; the same arguments give the same pixels."""
-    ribbon = cut_ribbon(individual.hemispheres, section, section.spacing_um)
-    white = white_matter(individual.hemispheres, section, section.spacing_um, ribbon)
-    rng = np.random.default_rng([individual.texture_seed, section.id])
-    gain = individual.stain_gain * float(np.exp(settings.nuisance.stain_sd * rng.normal()))
-    illumination = gain * _illumination(rng, section, settings.nuisance.illumination_sd)
-    darkness = np.zeros(ribbon.face.shape, np.float32)
-    step_px = ILLUMINATION_STEP_UM / section.spacing_um
-    seed = np.uint64(rng.integers(2**62))
-    for side, (hemisphere, tissue) in enumerate(zip(individual.hemispheres, individual.tissue, strict=True)):
-        _darken_cortex(
-            ribbon.depth, ribbon.face, ribbon.weights, ribbon.side, side, hemisphere.pial.faces,
-            tissue.scores, tissue.scores.argmax(axis=1), tissue.boundaries, tissue.log_density,
-            individual.tables.coverage, individual.tables.cell_area_um2,
-            section.spacing_um, illumination, step_px, seed, darkness,
-        )  # fmt: skip
-    _darken_white(white, section.spacing_um, illumination, step_px, seed, darkness)
-    image = np.clip(255.0 - darkness + 0.5, 0, 255).astype(np.uint8)
-    return DrawnSection(image=image, labels=section_labels(individual, ribbon, white))
+def draw_section(reader: PhantomSectionReader) -> UInt8[np.ndarray, "h w"]:
+    """A whole section at its own spacing."""
+    section = reader.section
+    rows_um, cols_um = section.size_um
+    window = Window(
+        brain=section.brain,
+        section=section.id,
+        centre_um=(0.5 * rows_um, 0.5 * cols_um),
+        size_px=section.shape_px,
+        spacing_um=section.spacing_um,
+    )
+    return np.rint(reader.read(window)).astype(np.uint8)
+
+
+def reader_of(individual: Individual, section: Section, settings: PhantomSettings) -> PhantomSectionReader:
+    """A reader by itself; for many sections of one individual share `sheet_of`."""
+    return PhantomSectionReader(
+        individual=individual, sheet=sheet_of(individual), section=section, settings=settings
+    )
+
+
+def grid_of(window: Window) -> Grid:
+    """A window's pixels as the kernels take them (docs/coordinates.md)."""
+    angle = np.deg2rad(window.rotation_deg)
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    down, right = (0.5 * size * window.spacing_um for size in window.size_px)
+    return Grid(
+        row0_um=window.centre_um[0] - cos * down + sin * right,
+        col0_um=window.centre_um[1] - sin * down - cos * right,
+        cos=cos,
+        sin=sin,
+        spacing_um=window.spacing_um,
+        height=window.size_px[0],
+        width=window.size_px[1],
+    )
+
+
+def extent_um(grid: Grid) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+    """The smallest rectangle of the section that holds a window: its first and last corner (row, col), µm."""
+    down, right = grid.height * grid.spacing_um, grid.width * grid.spacing_um
+    corners = np.array([
+        (grid.row0_um + grid.cos * d - grid.sin * r, grid.col0_um + grid.sin * d + grid.cos * r)
+        for d in (0.0, down)
+        for r in (0.0, right)
+    ])
+    return corners.min(axis=0), corners.max(axis=0)
 
 
 def section_labels(individual: Individual, ribbon: Ribbon, white: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
@@ -89,122 +220,3 @@ def place_labels(
     candidates = np.take_along_axis(blended, columns[mixed], axis=1)
     winner[mixed] = columns[mixed, candidates.argmax(axis=1)]
     return COLUMN_LABEL[winner]
-
-
-def _illumination(rng: np.random.Generator, section: Section, sd: float) -> np.ndarray:
-    rows, cols = section.grid_shape(ILLUMINATION_STEP_UM)
-    r, c = np.mgrid[: rows + 2, : cols + 2] * (ILLUMINATION_STEP_UM * 1e-3)
-    points = np.column_stack([r.ravel(), c.ravel(), np.zeros(r.size)])
-    return np.exp(sd * wave_field(rng, 1, 25.0)(points)[:, 0]).reshape(r.shape).astype(np.float32)
-
-
-@typing.no_type_check
-@njit(cache=True, inline="always")
-def _uniform(seed, row, col):
-    # splitmix64 over the pixel's place: windows that overlap agree, and no state is carried along
-    x = seed + (np.uint64(row) << np.uint64(32)) + np.uint64(col) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    x = x ^ (x >> np.uint64(31))
-    return (np.float64(x >> np.uint64(11)) + 0.5) / 9007199254740992.0
-
-
-@typing.no_type_check
-@njit(cache=True, inline="always")
-def _poisson(mean, uniform):
-    # inversion: the quantile of one uniform number, so that a pixel needs only one
-    if mean > 60.0:
-        mean, scale = 60.0, mean / 60.0
-    else:
-        scale = 1.0
-    term = np.exp(-mean)
-    total, count = term, 0
-    while uniform > total and count < 200:
-        count += 1
-        term *= mean / count
-        total += term
-    return count * scale
-
-
-@typing.no_type_check
-@njit(cache=True, inline="always")
-def _bilinear(grid, row, col):
-    r, c = int(row), int(col)
-    fr, fc = row - r, col - c
-    upper = grid[r, c] * (1 - fc) + grid[r, c + 1] * fc
-    return upper * (1 - fr) + (grid[r + 1, c] * (1 - fc) + grid[r + 1, c + 1] * fc) * fr
-
-
-@typing.no_type_check
-@njit(cache=True)
-def _darken_cortex(
-    depth, face, weights, side, this_side, faces, scores, best, boundaries, log_density, coverage, cell_area,
-    spacing_um, illumination, step_px, seed, darkness,
-):  # fmt: skip
-    pixel_um2 = spacing_um * spacing_um
-    share = np.zeros(3)
-    for row in range(depth.shape[0]):
-        for col in range(depth.shape[1]):
-            if side[row, col] != this_side:
-                continue
-            a, b, c = faces[face[row, col]]
-            wa, wb, wc = weights[row, col]
-            layer, start, stop = 0, 0.0, 1.0
-            for k in range(5):
-                border = wa * boundaries[a, k] + wb * boundaries[b, k] + wc * boundaries[c, k]
-                if depth[row, col] < border:
-                    stop = border
-                    break
-                layer, start = k + 1, border
-            along = (depth[row, col] - start) / max(stop - start, 1e-6)
-            entry = layer * SAMPLES + min(max(int(along * SAMPLES), 0), SAMPLES - 1)
-            columns = (best[a], best[b], best[c])
-            _shares(scores, a, b, c, wa, wb, wc, columns, share)
-            cover = 0.0
-            area = 0.0
-            for k in range(3):
-                cover += share[k] * coverage[columns[k], entry]
-                area += share[k] * cell_area[columns[k], entry]
-            deviation = wa * log_density[a, layer] + wb * log_density[b, layer] + wc * log_density[c, layer]
-            cells = _poisson(cover * np.exp(deviation) * pixel_um2 / area, _uniform(seed, row, col))
-            light = _bilinear(illumination, row / step_px, col / step_px)
-            darkness[row, col] = light * (NEUROPIL_DARKNESS + CELL_DARKNESS * min(cells * area / pixel_um2, 1.0))
-
-
-@typing.no_type_check
-@njit(cache=True, inline="always")
-def _shares(scores, a, b, c, wa, wb, wc, columns, share):
-    # how much of each corner's cytoarchitecture is seen here; they sum to 1
-    share[0], share[1], share[2] = 1.0, 0.0, 0.0
-    if columns[0] == columns[1] and columns[0] == columns[2]:
-        return
-    top = -1e30
-    for k in range(3):
-        share[k] = wa * scores[a, columns[k]] + wb * scores[b, columns[k]] + wc * scores[c, columns[k]]
-        top = max(top, share[k])
-    sharp = True
-    for k in range(3):
-        if columns[k] != SHARP_PAIR[0] and columns[k] != SHARP_PAIR[1]:
-            sharp = False
-    scale = SHARP_SCALE_MM if sharp else BLEND_SCALE_MM
-    total = 0.0
-    for k in range(3):
-        repeated = (k > 0 and columns[k] == columns[0]) or (k == 2 and columns[2] == columns[1])
-        share[k] = 0.0 if repeated else np.exp((share[k] - top) / scale)
-        total += share[k]
-    for k in range(3):
-        share[k] /= total
-
-
-@typing.no_type_check
-@njit(cache=True)
-def _darken_white(white, spacing_um, illumination, step_px, seed, darkness):
-    pixel_um2 = spacing_um * spacing_um
-    mean = WHITE_COVERAGE * pixel_um2 / WHITE_CELL_AREA_UM2
-    for row in range(white.shape[0]):
-        for col in range(white.shape[1]):
-            if white[row, col]:
-                cells = _poisson(mean, _uniform(seed, row, col))
-                light = _bilinear(illumination, row / step_px, col / step_px)
-                cover = min(cells * WHITE_CELL_AREA_UM2 / pixel_um2, 1.0)
-                darkness[row, col] = light * (WHITE_DARKNESS + CELL_DARKNESS * cover)
