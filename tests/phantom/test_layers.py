@@ -22,7 +22,7 @@ from gennari.phantom.layers import (
     profile_tables,
     recipe_tables,
 )
-from gennari.phantom.published import BASE_TYPES, PYRAMIDAL_STRIATE_IV, SHRINKAGE
+from gennari.phantom.published import BASE_TYPES, NEUROPIL, PYRAMIDAL_STRIATE_IV, SHRINKAGE, SMALLEST_UM
 
 PER_SAMPLE = ("neurons_per_mm3", "soma_height_um", "soma_width_um", "pyramidal", "glia_per_mm3", "neuropil")
 NEIGHBOURS = (
@@ -45,22 +45,30 @@ def test_gennaris_stripe_is_a_pale_band_between_iva_and_ivc():
 
 def test_hoc1_is_von_economos_oc_with_cells_as_small_as_in_paraffin():
     tables, row = profile_tables(), COLUMNS.index("hOc1")
-    expected = {  # layer: cells per mm³, printed height and width (middle of the range)
-        0: (9e3, 5, 6), 1: (150e3, 6, 6), 2: (100e3, 8.5, 6), 4: (45e3, 12.5, 11),
+    expected = {  # sample: cells per mm³, printed height and width (middle of the range)
+        0: (9e3, 5, 6), 3 * SAMPLES: (150e3, 5, 5), 4 * SAMPLES - 1: (220e3, 8, 8), 4 * SAMPLES: (45e3, 12.5, 11),
     }  # fmt: skip
-    for layer, (cells, height, width) in expected.items():
-        entry = (row, layer * SAMPLES)
-        assert tables.neurons_per_mm3[entry] == pytest.approx(cells)
-        assert tables.soma_height_um[entry] == pytest.approx(SHRINKAGE * height)
-        assert tables.soma_width_um[entry] == pytest.approx(SHRINKAGE * width)
+    for entry, (cells, height, width) in expected.items():
+        assert tables.neurons_per_mm3[row, entry] == pytest.approx(cells)
+        assert tables.soma_height_um[row, entry] == pytest.approx(max(SHRINKAGE * height, SMALLEST_UM))
+        assert tables.soma_width_um[row, entry] == pytest.approx(max(SHRINKAGE * width, SMALLEST_UM))
 
 
 def test_a_mixture_mixes_densities_and_sizes_by_the_cells_that_have_them():
-    mixed = recipe_tables([AreaRecipe((("OA", 0.25), ("PH", 0.75)), density_factor=(2.0, *(1.0,) * 5))])
-    cells = 0.25 * 6e3 + 0.75 * 10e3  # layer I
-    assert mixed.neurons_per_mm3[0, 0] == pytest.approx(2 * cells)
-    width = (0.25 * 6e3 * 5 + 0.75 * 10e3 * 6) / cells
-    assert mixed.soma_width_um[0, 0] == pytest.approx(SHRINKAGE * width)
+    factors = (1.0, 1.0, 1.0, 1.0, 2.0, 1.0)
+    mixed = recipe_tables([AreaRecipe((("OA", 0.25), ("PH", 0.75)), density_factor=factors)])
+    cells, entry = 0.25 * 40e3 + 0.75 * 40e3, 4 * SAMPLES  # layer V: OA 10 x 9 µm, PH 16 x 15 µm
+    assert mixed.neurons_per_mm3[0, entry] == pytest.approx(2 * cells)
+    assert mixed.soma_height_um[0, entry] == pytest.approx(SHRINKAGE * (0.25 * 10 + 0.75 * 16))
+    assert mixed.soma_width_um[0, entry] == pytest.approx(SHRINKAGE * (0.25 * 9 + 0.75 * 15))
+
+
+def test_neuropil_runs_from_the_top_to_the_bottom_of_each_layer_alike_in_all_columns():
+    neuropil = profile_tables().neuropil.reshape(len(COLUMNS), 6, SAMPLES)
+    assert np.ptp(neuropil, axis=0).max() < 1e-6
+    top, bottom = np.array(NEUROPIL).T
+    np.testing.assert_allclose(neuropil[0].mean(axis=1), (top + bottom) / 2, rtol=1e-5)
+    np.testing.assert_allclose(neuropil[0, :, -1] - neuropil[0, :, 0], (bottom - top) * 15 / 16, atol=1e-6)
 
 
 def test_layer_borders_are_fractions_of_the_published_thickness():
@@ -132,7 +140,7 @@ def test_contrast_of_a_pair_is_the_difference_of_its_cell_bodies():
 def test_hoc1_and_hoc2_differ_most_among_neighbours():
     contrasts = pair_contrasts(profile_tables())
     others = [contrasts[_pair(*pair)] for pair in NEIGHBOURS[1:]]
-    assert contrasts[SHARP_PAIR] > 1.2 * max(others)
+    assert contrasts[SHARP_PAIR] > 1.1 * max(others)
     assert min(others) < 0.5 * max(others)
 
 
