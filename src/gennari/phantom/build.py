@@ -12,12 +12,13 @@ from gennari.errors import InputError
 from gennari.execute import Report, Tick, run_tasks
 from gennari.phantom.annotate import partial_labels
 from gennari.phantom.atlas import displaced, population_atlas
-from gennari.phantom.draw import draw_section, section_labels
+from gennari.phantom.draw import PhantomSectionReader, as_it_lies, draw_section, section_labels
 from gennari.phantom.individual import Geometry, Individual, make_individual
 from gennari.phantom.layers import LABEL_SET
 from gennari.phantom.observers import agreement, two_drawings
 from gennari.phantom.plan import plan_sections
 from gennari.phantom.settings import BrainPlan, PhantomSettings
+from gennari.phantom.tiles import sheet_of
 from gennari.records import AreaMap, Section
 from gennari.sources.annotations import from_labels, write_annotation
 from gennari.sources.atlas import write_atlas
@@ -155,18 +156,20 @@ def _name(task: _Task) -> str:
 
 
 def _draw(task: _Task) -> None:
+    sheet = sheet_of(task.individual)
     for section in task.sections:
         # the image is written last: where it stands, the rest of the section does too
         if (brain_folder(task.root, section.brain) / image_name(section.id)).exists():
             continue
         if task.role == "labelled":
             _write_labels(task, section)
-        write_section(task.root, section, draw_section(task.individual, section, task.settings).image)
+        reader = PhantomSectionReader(individual=task.individual, sheet=sheet, section=section, settings=task.settings)
+        write_section(task.root, section, draw_section(reader))
 
 
 def _write_labels(task: _Task, section: Section) -> None:
     spacing_um = max(TRUTH_SPACING_UM, section.spacing_um)
-    labels = true_labels(task.individual, section, spacing_um)
+    labels = true_labels(as_it_lies(task.individual, section, task.settings), section, spacing_um)
     write_truth(
         task.root,
         section.brain,
@@ -182,7 +185,13 @@ def _write_labels(task: _Task, section: Section) -> None:
 
 
 def true_labels(individual: Individual, section: Section, spacing_um: float) -> UInt8[np.ndarray, "h w"]:
-    """The true classes of a section on a grid of this spacing."""
+    """The true classes of a section on a grid of this spacing.
+
+    Args:
+        individual: as it lies in this section (`draw.as_it_lies`): truth follows the tissue, not the surfaces.
+        section: its plane and grid.
+        spacing_um: of the labels.
+    """
     ribbon = cut_ribbon(individual.hemispheres, section, spacing_um)
     white = white_matter(individual.hemispheres, section, spacing_um, ribbon)
     return section_labels(individual, ribbon, white)

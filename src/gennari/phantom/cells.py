@@ -31,16 +31,15 @@ ROW, COL, HEIGHT, WIDTH, ANGLE, OPACITY, SOFTNESS, KIND, LAYER = range(9)
 (0 to 5, 6 in white matter)."""
 SIZE_SD = 0.22
 """SD of log extent among cells of a stratum."""
-OPACITY_SPREAD = 0.25
-SHARP_UM, SOFT_UM = 0.6, 3.0
+SHARP_UM, SOFT_UM = 0.8, 8.0
 """Width of a cell's edge in the middle of the section and near its surfaces."""
 TILT_SD = 0.25
 """SD of a pyramid's direction around the radial one, in radians."""
 COLUMN_UM = 80.0
 """Width of a column with its gap; published: 50 to 100 µm in human (Buxhoeveden & Casanova 2002: about 80)."""
-# E[x²] / E[x]² of what a cell takes: of its area, log-normal with SD 2 SIZE_SD, times that of its opacity, uniform
-NEURON_SQUARE = float(np.exp(4 * SIZE_SD**2) * (1 + (OPACITY_SPREAD / NEURON_OPACITY) ** 2 / 3))
-GLIA_SQUARE = float(np.exp(4 * SIZE_SD**2) * (1 + (0.6 * OPACITY_SPREAD / GLIA_OPACITY) ** 2 / 3))
+# E[x²] / E[x]² of what a cell takes: of its area, log-normal with SD 2 SIZE_SD, times that of its opacity 1 - 3 (1 - mean) f², f uniform
+NEURON_SQUARE = float(np.exp(4 * SIZE_SD**2) * (1 + 0.8 * (1 / NEURON_OPACITY - 1) ** 2))
+GLIA_SQUARE = float(np.exp(4 * SIZE_SD**2) * (1 + 0.8 * (1 / GLIA_OPACITY - 1) ** 2))
 MOST = 512
 """Cells a quarter of a tile can hold."""
 NARROWEST_MM = 1e-3
@@ -50,17 +49,12 @@ class CellTables(NamedTuple):
     """ProfileTables as the kernels take them, for one section's thickness.
 
     Attributes:
-        neurons_per_um2: neurons whose centre lies in the section.
-        glia_per_um2: glia.
-        neuropil: -log transmission of what lies between cells.
+        strata: (c, s, 6) neurons and glia per µm² whose centre lies in the section, soma height and width in µm, share
+            of pyramids, -log transmission of what lies between cells.
+        border_mm: (c, c) width of borders.
     """
 
-    neurons_per_um2: Float32[np.ndarray, "c s"]
-    glia_per_um2: Float32[np.ndarray, "c s"]
-    height_um: Float32[np.ndarray, "c s"]
-    width_um: Float32[np.ndarray, "c s"]
-    pyramidal: Float32[np.ndarray, "c s"]
-    neuropil: Float32[np.ndarray, "c s"]
+    strata: Float32[np.ndarray, "c s 6"]
     border_mm: Float32[np.ndarray, "c c"]
     white_glia_per_um2: float
     white_neuropil: float
@@ -69,13 +63,16 @@ class CellTables(NamedTuple):
 def cell_tables(tables: ProfileTables, thickness_um: float = SECTION_THICKNESS_UM) -> CellTables:
     """Numbers of cells for a section of this thickness."""
     per_um2 = np.float32(thickness_um * 1e-9)
+    columns = (
+        tables.neurons_per_mm3 * per_um2,
+        tables.glia_per_mm3 * per_um2,
+        tables.soma_height_um,
+        tables.soma_width_um,
+        tables.pyramidal,
+        -np.log(tables.neuropil),
+    )
     return CellTables(
-        neurons_per_um2=tables.neurons_per_mm3 * per_um2,
-        glia_per_um2=tables.glia_per_mm3 * per_um2,
-        height_um=tables.soma_height_um,
-        width_um=tables.soma_width_um,
-        pyramidal=tables.pyramidal,
-        neuropil=-np.log(tables.neuropil),
+        strata=np.stack(columns, axis=2).astype(np.float32),
         border_mm=tables.border_width_mm,
         white_glia_per_um2=WHITE_GLIA_PER_MM3 * thickness_um * 1e-9,
         white_neuropil=-float(np.log(WHITE_NEUROPIL)),
@@ -118,19 +115,28 @@ def shares_of(scores, best, border_mm, corners, weights, columns, share):
 
 
 @no_type_check
-@njit(cache=True, inline="always")
-def strata_of(tiles, sheet, tables, row, col, borders, columns, share):
-    """Borders of the layers and mixture of cytoarchitectures at a cortex tile's centre."""
-    corners, weights = sheet.faces[tiles.face[row, col]], tiles.weights[row, col]
-    for k in range(5):
-        borders[k] = 0.0
-        for m in range(3):
-            borders[k] += weights[m] * sheet.boundaries[corners[m], k]
-    shares_of(sheet.scores, sheet.best, tables.border_mm, corners, weights, columns, share)
+@njit(cache=True, error_model="numpy")
+def strata_of(tiles, sheet, border_mm, row, col, borders, factors, columns, share):
+    """What holds at a cortex tile: borders of layers, factors on their density, mixture; returns how marked columns are.
+
+    factors: (6) on the density of neurons, by layer.
+    """
+    face, marked = tiles.face[row, col], 0.0
+    borders[:] = 0.0
+    factors[:] = 0.0
+    for m in range(3):
+        vertex, weight = sheet.faces[face, m], tiles.weights[row, col, m]
+        marked += weight * sheet.columnar[vertex]
+        for k in range(5):
+            borders[k] += weight * sheet.boundaries[vertex, k]
+        for k in range(6):
+            factors[k] += weight * sheet.density[vertex, k]
+    shares_of(sheet.scores, sheet.best, border_mm, sheet.faces[face], tiles.weights[row, col], columns, share)
+    return marked
 
 
 @no_type_check
-@njit(cache=True, inline="always")
+@njit(cache=True, inline="always", error_model="numpy")
 def layer_at(depth, borders):
     """Layer (0 to 5) at a depth, and the entry of the profile tables."""
     layer, start, stop = 0, 0.0, 1.0
@@ -144,51 +150,56 @@ def layer_at(depth, borders):
 
 
 @no_type_check
-@njit(cache=True, inline="always")
-def stratum_at(tiles, sheet, tables, columnar, row, col, down_um, right_um, borders, columns, share, out):
-    """What cells to expect beside a cortex tile's centre; returns the layer, -1 outside cortex.
+@njit(cache=True, error_model="numpy")
+def stratum_at(strata, depth, borders, factors, columns, share, out):
+    """What cells to expect at a depth; returns the layer, -1 outside cortex.
 
-    out: neurons and glia per µm², soma height and width in µm, share of pyramids, mean -log transmission of cells, SD of
-    what one cell takes (µm²).
+    out: neurons and glia per µm², soma height and width in µm, share of pyramids, -log transmission between cells,
+    mean -log transmission of cells, SD of what one cell takes (µm²).
     """
-    depth = tiles.depth[row, col] + tiles.slope[row, col, 0] * down_um + tiles.slope[row, col, 1] * right_um
     if depth < 0.0:
         return -1
     layer, entry = layer_at(depth, borders)
-    deviation, marked = 0.0, 0.0
-    for k in range(3):
-        vertex = sheet.faces[tiles.face[row, col], k]
-        deviation += tiles.weights[row, col, k] * sheet.log_density[vertex, layer]
-        marked += tiles.weights[row, col, k] * sheet.columnar[vertex]
-    out[:6] = 0.0
-    for k in range(3):
-        if share[k] > 0:
-            column = columns[k]
-            neurons = share[k] * tables.neurons_per_um2[column, entry]
-            out[0] += neurons
-            out[1] += share[k] * tables.glia_per_um2[column, entry]
-            out[2] += share[k] * tables.height_um[column, entry]
-            out[3] += share[k] * tables.width_um[column, entry]
-            out[4] += share[k] * tables.pyramidal[column, entry]
-    across_mm = tiles.across_mm[row, col] + (
-        tiles.across_slope[row, col, 0] * down_um + tiles.across_slope[row, col, 1] * right_um
-    )
-    wave = np.cos(2 * np.pi * across_mm * 1e3 / COLUMN_UM)
-    out[0] *= np.exp(deviation) * (1.0 + min(columnar * marked, 1.0) * wave)
-    _take(out)
+    if share[0] == 1.0:
+        for m in range(6):
+            out[m] = strata[columns[0], entry, m]
+    else:
+        for m in range(6):
+            out[m] = 0.0
+            for k in range(3):
+                out[m] += share[k] * strata[columns[k], entry, m]
+    out[0] *= factors[layer]
+    take(out)
     return layer
 
 
 @no_type_check
+@njit(cache=True, inline="always", error_model="numpy")
+def columns_at(tiles, row, col, down_um, right_um, strength):
+    """Factor on the density of neurons beside a tile's centre where columns are this strong (0 to 1)."""
+    across_mm = tiles.across_mm[row, col] + (
+        tiles.across_slope[row, col, 0] * down_um + tiles.across_slope[row, col, 1] * right_um
+    )
+    return 1.0 + strength * np.cos(2 * np.pi * across_mm * 1e3 / COLUMN_UM)
+
+
+@no_type_check
+@njit(cache=True, inline="always", error_model="numpy")
+def depth_at(tiles, row, col, down_um, right_um):
+    """Depth beside a tile's centre."""
+    return tiles.depth[row, col] + tiles.slope[row, col, 0] * down_um + tiles.slope[row, col, 1] * right_um
+
+
+@no_type_check
 @njit(cache=True, inline="always")
-def _take(out):
+def take(out):
     """Mean -log transmission of a stratum's cells, and the SD of what one of them takes."""
     neuron, glia = np.pi / 4 * out[2] * out[3] * NEURON_OPACITY, GLIA_AREA_UM2 * GLIA_OPACITY
-    out[5] = out[0] * neuron + out[1] * glia
+    out[6] = out[0] * neuron + out[1] * glia
     cells = out[0] + out[1]
     if cells > 0:
         square = (out[0] * neuron * neuron * NEURON_SQUARE + out[1] * glia * glia * GLIA_SQUARE) / cells
-        out[6] = np.sqrt(max(square - (out[5] / cells) ** 2, 0.0))
+        out[7] = np.sqrt(max(square - (out[6] / cells) ** 2, 0.0))
 
 
 @no_type_check
@@ -210,20 +221,20 @@ def quarter_cells(seed, tiles, row, col, quarter, layer, stratum, cells):
         kind_chance, focus = part(place, 2), part(place, 3)
         size = np.exp(SIZE_SD * normal(marks, 0) - SIZE_SD * SIZE_SD)
         stretch = np.exp(0.12 * normal(marks, 1))
-        cell[LAYER], cell[SOFTNESS] = layer, SHARP_UM + (SOFT_UM - SHARP_UM) * focus
+        cell[LAYER], cell[SOFTNESS] = layer, SHARP_UM + (SOFT_UM - SHARP_UM) * focus * focus
         if kind_chance < glia:
             cell[KIND] = GLIA
             diameter = 2.0 * np.sqrt(GLIA_AREA_UM2 / np.pi) * size
             cell[HEIGHT], cell[WIDTH] = diameter * stretch, diameter / stretch
             cell[ANGLE] = 2 * np.pi * part(marks, 2)
-            cell[OPACITY] = GLIA_OPACITY + 0.6 * OPACITY_SPREAD * (1.0 - 2.0 * focus)
+            cell[OPACITY] = 1.0 - 3.0 * (1.0 - GLIA_OPACITY) * focus * focus
             continue
         pyramid = (kind_chance - glia) / max(1.0 - glia, 1e-9) < stratum[4]
         cell[KIND] = PYRAMID if pyramid else ROUND
         cell[HEIGHT], cell[WIDTH] = stratum[2] * size * stretch, stratum[3] * size / stretch
         tilt = TILT_SD * normal(marks, 2) if pyramid else 2 * np.pi * part(marks, 3)
         cell[ANGLE] = radial + tilt
-        cell[OPACITY] = NEURON_OPACITY + OPACITY_SPREAD * (1.0 - 2.0 * focus)
+        cell[OPACITY] = 1.0 - 3.0 * (1.0 - NEURON_OPACITY) * focus * focus
     return count
 
 
@@ -237,11 +248,12 @@ def mixed_again(x):
 @no_type_check
 @njit(cache=True, inline="always")
 def white_stratum(tables, out):
-    """What to expect in white matter; see `stratum_at`."""
-    out[:6] = 0.0
+    """What to expect in white matter; `out` as in `stratum_at`."""
+    out[0] = out[4] = 0.0
     out[1] = tables.white_glia_per_um2
     out[2] = out[3] = 1.0
-    _take(out)
+    out[5] = tables.white_neuropil
+    take(out)
 
 
 def scatter(seed: int, tiles: Tiles, sheet: Sheet, tables: CellTables, columnar: float) -> Float32[np.ndarray, "n 9"]:
@@ -255,12 +267,13 @@ def scatter(seed: int, tiles: Tiles, sheet: Sheet, tables: CellTables, columnar:
 
 
 @no_type_check
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _scatter(seed, tiles, sheet, tables, columnar):
     cells = np.empty((4096, 9), np.float32)
     found = 0
     drawn = np.empty((MOST, 9), np.float32)
-    borders, columns, share, stratum = np.zeros(5), np.zeros(3, np.int64), np.zeros(3), np.zeros(7)
+    borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
+    columns, share = np.zeros(3, np.int64), np.zeros(3)
     quarter_um = 0.25 * tiles.tile_um
     for row in range(tiles.face.shape[0]):
         for col in range(tiles.face.shape[1]):
@@ -268,14 +281,16 @@ def _scatter(seed, tiles, sheet, tables, columnar):
             if not cortex and not tiles.white[row, col]:
                 continue
             if cortex:
-                strata_of(tiles, sheet, tables, row, col, borders, columns, share)
+                marked = strata_of(tiles, sheet, tables.border_mm, row, col, borders, factors, columns, share)
+                marked = min(columnar * marked, 1.0)
             for quarter in range(4):
                 layer = 6
                 if cortex:
                     down, right = (2 * (quarter // 2) - 1) * quarter_um, (2 * (quarter % 2) - 1) * quarter_um
-                    layer = stratum_at(
-                        tiles, sheet, tables, columnar, row, col, down, right, borders, columns, share, stratum
-                    )
+                    depth = depth_at(tiles, row, col, down, right)
+                    layer = stratum_at(tables.strata, depth, borders, factors, columns, share, stratum)
+                    if marked > 0:
+                        stratum[0] *= columns_at(tiles, row, col, down, right, marked)
                 else:
                     white_stratum(tables, stratum)
                 if layer < 0:
@@ -291,18 +306,18 @@ def _scatter(seed, tiles, sheet, tables, columnar):
 
 
 @no_type_check
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def between_cells(tiles, sheet, tables):
     """-log transmission between cells at each tile's centre."""
     out = np.zeros(tiles.face.shape, np.float32)
-    borders, columns, share = np.zeros(5), np.zeros(3, np.int64), np.zeros(3)
+    borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
+    columns, share = np.zeros(3, np.int64), np.zeros(3)
     for row in range(out.shape[0]):
         for col in range(out.shape[1]):
             if tiles.face[row, col] >= 0:
-                strata_of(tiles, sheet, tables, row, col, borders, columns, share)
-                _, entry = layer_at(tiles.depth[row, col], borders)
-                for k in range(3):
-                    out[row, col] += share[k] * tables.neuropil[columns[k], entry]
+                strata_of(tiles, sheet, tables.border_mm, row, col, borders, factors, columns, share)
+                stratum_at(tables.strata, tiles.depth[row, col], borders, factors, columns, share, stratum)
+                out[row, col] = stratum[5]
             elif tiles.white[row, col]:
                 out[row, col] = tables.white_neuropil
     return out

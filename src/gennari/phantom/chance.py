@@ -60,7 +60,7 @@ def normal(x, index):
 
 
 @no_type_check
-@njit(cache=True)
+@njit(cache=True, inline="always", error_model="numpy")
 def poisson(mean, chance):
     """The quantile of the Poisson distribution at `chance` (by inversion: one number is enough); means up to 700."""
     term = np.exp(-mean)

@@ -19,7 +19,7 @@ from gennari.phantom.layers import COLUMN_LABEL
 from gennari.phantom.nuisance import Condition, light_at, misregistered, section_condition
 from gennari.phantom.paint import FINE_UM, Grid, add_cells, paint_cells, passing
 from gennari.phantom.settings import PhantomSettings
-from gennari.phantom.tiles import TILE_UM, Sheet, Tiles, cut_tiles, sheet_of
+from gennari.phantom.tiles import TILE_UM, NearPlane, Sheet, Tiles, cut_tiles, cut_tissue, near_plane, sheet_of
 from gennari.phantom.vessels import paint_vessels, scatter_vessels
 from gennari.records import Ribbon, Section, Window
 
@@ -28,12 +28,14 @@ EDGE_UM = 8.0
 LIGHT_STEP_UM = 2000.0
 COARSE_UM = 128.0
 """From this spacing on tiles are half a pixel wide: cells are others than in finer windows, their law is the same."""
+BAND_PX = 384
 NONE = np.zeros((1, 1), np.float32)
 
 
 def as_it_lies(individual: Individual, section: Section, settings: PhantomSettings) -> Individual:
     """The individual with its surfaces where this section's tissue is: truth follows it, the data set's surfaces do
-    not."""
+    not.
+    """
     condition = section_condition(individual, section, settings.nuisance)
     return replace(individual, hemispheres=misregistered(individual.hemispheres, section, condition))
 
@@ -92,21 +94,24 @@ class PhantomSectionReader:
         return cell_tables(self.individual.tables, self.condition.thickness_um)
 
     @cached_property
-    def lying(self) -> Individual:
-        """The individual with its surfaces as they lie in this section."""
-        return replace(
-            self.individual,
-            hemispheres=misregistered(self.individual.hemispheres, self.section, self.condition),
-        )
+    def near(self) -> NearPlane:
+        """The surfaces as they lie in this section, as far as its plane meets them."""
+        lying = misregistered(self.individual.hemispheres, self.section, self.condition)
+        return near_plane(lying, self.section)
 
     def tiles(self, grid: Grid, tile_um: float) -> Tiles:
         """The tiles under a window, with a margin of two."""
-        low, high = extent_um(grid)
-        first = np.floor(low / tile_um).astype(int) - 2
-        last = np.ceil(high / tile_um).astype(int) + 2
-        shape = last - first
-        corner = (int(first[0]), int(first[1]))
-        return cut_tiles(self.lying, self.sheet, self.section, corner, (int(shape[0]), int(shape[1])), tile_um)
+        corner, shape = _covering(grid, tile_um)
+        return cut_tiles(self.near, self.sheet, self.section, corner, shape, tile_um)
+
+    def tissue(self, grid: Grid, spacing_um: float) -> Lattice:
+        """Where tissue lies under a window, at another spacing."""
+        corner, shape = _covering(grid, spacing_um)
+        return tissue_lattice(cut_tissue(self.near, self.section, corner, shape, spacing_um), corner, spacing_um)
+
+    def __getstate__(self) -> dict[str, object]:
+        # what was worked out once stays behind when a reader is sent to another process
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def _light(self, grid: Grid, harmed: Damage) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
         fine = grid.spacing_um < FINE_UM
@@ -120,7 +125,7 @@ class PhantomSectionReader:
             cells = paint_cells(scatter(self.seed, tiles, self.sheet, self.tables, columnar), grid)
             vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
             lumen, wall = paint_vessels(vessels, grid)
-            edge = tissue_lattice(self.tiles(grid, EDGE_UM))
+            edge = self.tissue(grid, EDGE_UM)
             base = between_cells(tiles, self.sheet, self.tables)
         else:
             taken, expected, base = add_cells(self.seed, tiles, self.sheet, self.tables, columnar, grid)
@@ -129,7 +134,7 @@ class PhantomSectionReader:
             if grid.spacing_um < COARSE_UM:
                 vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
                 lumen, wall = paint_vessels(vessels, grid)
-            edge = tissue_lattice(tiles)
+            edge = tissue_lattice(tiles.tissue, (tiles.first_row, tiles.first_col), tile_um)
         neuropil = neuropil_lattice(tiles, base, aligned=grid.spacing_um == tile_um and abs(grid.sin) < 1e-9)
         holes, double = harmed.holes, harmed.double
         light = self._light_lattice(low, high)
@@ -145,24 +150,27 @@ class PhantomSectionReader:
 
 
 def draw_section(reader: PhantomSectionReader) -> UInt8[np.ndarray, "h w"]:
-    """A whole section at its own spacing."""
+    """A whole section at its own spacing, band by band, so that memory stays small and is used again."""
     section = reader.section
-    rows_um, cols_um = section.size_um
-    window = Window(
-        brain=section.brain,
-        section=section.id,
-        centre_um=(0.5 * rows_um, 0.5 * cols_um),
-        size_px=section.shape_px,
-        spacing_um=section.spacing_um,
-    )
-    return np.rint(reader.read(window)).astype(np.uint8)
+    height, width = section.shape_px
+    image = np.empty((height, width), np.uint8)
+    for first in range(0, height, BAND_PX):
+        rows = min(BAND_PX, height - first)
+        centre_um = ((first + 0.5 * rows) * section.spacing_um, 0.5 * width * section.spacing_um)
+        window = Window(
+            brain=section.brain,
+            section=section.id,
+            centre_um=centre_um,
+            size_px=(rows, width),
+            spacing_um=section.spacing_um,
+        )
+        image[first : first + rows] = np.rint(reader.read(window))
+    return image
 
 
 def reader_of(individual: Individual, section: Section, settings: PhantomSettings) -> PhantomSectionReader:
     """A reader by itself; for many sections of one individual share `sheet_of`."""
-    return PhantomSectionReader(
-        individual=individual, sheet=sheet_of(individual), section=section, settings=settings
-    )
+    return PhantomSectionReader(individual=individual, sheet=sheet_of(individual), section=section, settings=settings)
 
 
 def grid_of(window: Window) -> Grid:
@@ -181,14 +189,24 @@ def grid_of(window: Window) -> Grid:
     )
 
 
+def _covering(grid: Grid, step_um: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Corner and shape, in steps, of a block that covers a window with a margin of two."""
+    low, high = extent_um(grid)
+    # a grid that fits must not gain a row by rounding
+    first, last = (np.floor(low / step_um + 1e-6).astype(int) - 2, np.ceil(high / step_um - 1e-6).astype(int) + 2)
+    return (int(first[0]), int(first[1])), (int(last[0] - first[0]), int(last[1] - first[1]))
+
+
 def extent_um(grid: Grid) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
     """The smallest rectangle of the section that holds a window: its first and last corner (row, col), µm."""
     down, right = grid.height * grid.spacing_um, grid.width * grid.spacing_um
-    corners = np.array([
-        (grid.row0_um + grid.cos * d - grid.sin * r, grid.col0_um + grid.sin * d + grid.cos * r)
-        for d in (0.0, down)
-        for r in (0.0, right)
-    ])
+    corners = np.array(
+        [
+            (grid.row0_um + grid.cos * d - grid.sin * r, grid.col0_um + grid.sin * d + grid.cos * r)
+            for d in (0.0, down)
+            for r in (0.0, right)
+        ]
+    )
     return corners.min(axis=0), corners.max(axis=0)
 
 

@@ -1,37 +1,22 @@
 """From tissue to grey values: neuropil, cells, vessels, stain and damage become the pixels of a window.
 
-Neuropil has a fine grain (noise on lattices of 3 and 12 µm); where pixels are wider than a lattice, its mean over the
-pixel is drawn in its place. All chance depends on the place on the section.
+All chance depends on the place on the section.
 """
 
-from typing import NamedTuple, no_type_check
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float32
 from numba import njit
 
 from gennari.phantom.chance import key, normal
+from gennari.phantom.grain import Lattice, grain_at, grain_of, interpolated
 from gennari.phantom.paint import Grid
 from gennari.phantom.tiles import Tiles
 
-GRAIN_UM, GRAIN_SD = (3.0, 12.0), (0.05, 0.04)
-"""Lattices of the neuropil's grain, and its SD as a share of -log transmission at the lattice's nodes."""
 LUMEN_TRANSMISSION = 0.97
 GLASS = 255.0
 DUST_TRANSMISSION = 0.12
-
-
-class Lattice(NamedTuple):
-    """Values on a regular lattice of the section, interpolated between its nodes.
-
-    Attributes:
-        row0_um, col0_um: place of the first node.
-    """
-
-    row0_um: float
-    col0_um: float
-    step_um: float
-    values: Float32[np.ndarray, "h w"]
 
 
 def neuropil_lattice(tiles: Tiles, base: Float32[np.ndarray, "h w"], aligned: bool) -> Lattice:
@@ -39,26 +24,25 @@ def neuropil_lattice(tiles: Tiles, base: Float32[np.ndarray, "h w"], aligned: bo
 
     Where pixels are not the tiles themselves it is carried on by two tiles beyond the tissue, for interpolation.
     """
-    if aligned:
-        return _centres(tiles, base)
-    values = np.where(tiles.tissue, base, 0).astype(np.float32)
-    for _ in range(2):
-        _carry_on(values, values > 0)
-    return _centres(tiles, values)
+    values = base
+    if not aligned:
+        values = np.where(tiles.tissue, base, 0).astype(np.float32)
+        for _ in range(2):
+            _carry_on(values, values > 0)
+    return _centres(values, (tiles.first_row, tiles.first_col), tiles.tile_um)
 
 
-def tissue_lattice(tiles: Tiles) -> Lattice:
-    """1 where a tile's centre is tissue."""
-    return _centres(tiles, tiles.tissue.astype(np.float32))
+def tissue_lattice(tissue: Bool[np.ndarray, "h w"], corner: tuple[int, int], spacing_um: float) -> Lattice:
+    """1 where a pixel of a block of the section's grid of this spacing is tissue."""
+    return _centres(tissue.astype(np.float32), corner, spacing_um)
 
 
-def _centres(tiles: Tiles, values: Float32[np.ndarray, "h w"]) -> Lattice:
-    step_um = tiles.tile_um
-    return Lattice((tiles.first_row + 0.5) * step_um, (tiles.first_col + 0.5) * step_um, step_um, values)
+def _centres(values: Float32[np.ndarray, "h w"], corner: tuple[int, int], spacing_um: float) -> Lattice:
+    return Lattice((corner[0] + 0.5) * spacing_um, (corner[1] + 0.5) * spacing_um, spacing_um, values)
 
 
 @no_type_check
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _carry_on(values, known):
     """Give unknown neighbours of what is known the mean of what they touch."""
     height, width = values.shape
@@ -75,35 +59,6 @@ def _carry_on(values, known):
                         count += 1
             if count:
                 values[row, col] = total / count
-
-
-@no_type_check
-@njit(cache=True, inline="always")
-def _at(lattice, row_um, col_um):
-    r = (row_um - lattice.row0_um) / lattice.step_um
-    c = (col_um - lattice.col0_um) / lattice.step_um
-    height, width = lattice.values.shape
-    i, j = int(np.floor(r)), int(np.floor(c))
-    fr, fc = r - i, c - j
-    i0, i1 = min(max(i, 0), height - 1), min(max(i + 1, 0), height - 1)
-    j0, j1 = min(max(j, 0), width - 1), min(max(j + 1, 0), width - 1)
-    upper = lattice.values[i0, j0] * (1 - fc) + lattice.values[i0, j1] * fc
-    return upper * (1 - fr) + (lattice.values[i1, j0] * (1 - fc) + lattice.values[i1, j1] * fc) * fr
-
-
-@no_type_check
-@njit(cache=True, inline="always")
-def _grain(seed, row_um, col_um, spacing_um, lattice_um):
-    """Noise on a lattice, interpolated; SD 1 at the nodes."""
-    if spacing_um > lattice_um:
-        at = key(seed, int(np.floor(row_um / spacing_um)), int(np.floor(col_um / spacing_um)))
-        return normal(at, 0) * lattice_um / spacing_um
-    r, c = row_um / lattice_um, col_um / lattice_um
-    i, j = int(np.floor(r)), int(np.floor(c))
-    fr, fc = r - i, c - j
-    upper = normal(key(seed, i, j), 0) * (1 - fc) + normal(key(seed, i, j + 1), 0) * fc
-    lower = normal(key(seed, i + 1, j), 0) * (1 - fc) + normal(key(seed, i + 1, j + 1), 0) * fc
-    return upper * (1 - fr) + lower * fr
 
 
 def tissue_light(
@@ -127,13 +82,14 @@ def tissue_light(
     """
     out = np.ones((grid.height, grid.width), np.float32)
     where = np.zeros(out.shape, np.bool_)
-    _tissue_light(np.uint64(seed), grid, tissue, neuropil, light, cells, lumen, wall, double, holes, out, where)
+    grain = grain_of(seed, grid)
+    _tissue_light(np.uint64(seed), grid, grain, tissue, neuropil, light, cells, lumen, wall, double, holes, out, where)
     return out, where
 
 
 @no_type_check
-@njit(cache=True)
-def _tissue_light(seed, grid, tissue, neuropil, light, cells, lumen, wall, double, holes, out, where):
+@njit(cache=True, error_model="numpy")
+def _tissue_light(seed, grid, grain, tissue, neuropil, light, cells, lumen, wall, double, holes, out, where):
     flat = np.zeros((1, 1), np.float32)
     damaged, vascular = double.shape != flat.shape, lumen.shape != flat.shape
     for i in range(grid.height):
@@ -141,7 +97,7 @@ def _tissue_light(seed, grid, tissue, neuropil, light, cells, lumen, wall, doubl
             down, right = (i + 0.5) * grid.spacing_um, (j + 0.5) * grid.spacing_um
             row = grid.row0_um + grid.cos * down - grid.sin * right
             col = grid.col0_um + grid.sin * down + grid.cos * right
-            inside = _at(tissue, row, col)
+            inside = interpolated(tissue, row, col)
             if inside <= 0:
                 continue
             if grid.spacing_um < 0.5 * tissue.step_um:
@@ -149,13 +105,11 @@ def _tissue_light(seed, grid, tissue, neuropil, light, cells, lumen, wall, doubl
                 inside = min(max((inside - 0.5) * tissue.step_um / grid.spacing_um + 0.5, 0.0), 1.0)
                 if inside <= 0:
                     continue
-            grain = 1.0
-            for k in range(2):
-                grain += GRAIN_SD[k] * _grain(seed + np.uint64(k), row, col, grid.spacing_um, GRAIN_UM[k])
-            through = np.exp(-_at(neuropil, row, col) * max(grain, 0.0)) * cells[i, j]
+            between = interpolated(neuropil, row, col) * grain_at(seed, grain, row, col, grid.spacing_um)
+            through = np.exp(-between) * cells[i, j]
             if vascular:
                 through = through * wall[i, j] * (1 - lumen[i, j]) + LUMEN_TRANSMISSION * lumen[i, j]
-            stain = _at(light, row, col)
+            stain = interpolated(light, row, col)
             if damaged:
                 # part of the pixel lies double: the mean of both
                 once = through**stain
@@ -181,7 +135,7 @@ def photograph(
 
 
 @no_type_check
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _photograph(seed, grid, transmission, where, dust, camera_sd):
     out = np.empty(transmission.shape, np.float32)
     dusty = dust.shape == transmission.shape
@@ -196,7 +150,9 @@ def _photograph(seed, grid, transmission, where, dust, camera_sd):
                 down, right = (i + 0.5) * grid.spacing_um, (j + 0.5) * grid.spacing_um
                 row = grid.row0_um + grid.cos * down - grid.sin * right
                 col = grid.col0_um + grid.sin * down + grid.cos * right
-                at = key(seed + np.uint64(9), int(np.floor(row / grid.spacing_um)), int(np.floor(col / grid.spacing_um)))
+                at = key(
+                    seed + np.uint64(9), int(np.floor(row / grid.spacing_um)), int(np.floor(col / grid.spacing_um))
+                )
                 value += sd * normal(at, 1)
             out[i, j] = min(max(value, 0.0), GLASS)
     return out

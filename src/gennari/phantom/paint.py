@@ -1,8 +1,6 @@
 """Cells become light: drawn one by one where pixels are fine, added up where pixels are coarse.
 
-Both leave the same mean. A cell whose edge is smeared over e µm has its opacity lowered by A / (A + c e² / 12), so that
-what it takes stays the same at every spacing (Steiner: a contour moved by ±e/2 gains c e² / 12 on average). Coarse
-pixels are exp(-M) (1 - (S - M)) with S what their cells take and M its expectation: the mean of fine pixels is exp(-M)
+Both leave the same mean: a cell takes the same at every spacing (phantom/shapes.py). Coarse pixels are exp(-M) (1 - (S - M)) with S what their cells take and M its expectation: the mean of fine pixels is exp(-M)
 exactly, since cells are a Poisson process, and the deviation is its first order.
 """
 
@@ -12,30 +10,29 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit
 
-from gennari.phantom.chance import following, key, normal, poisson, uniform
 from gennari.phantom.cells import (
     ANGLE,
     COL,
     HEIGHT,
     KIND,
-    OPACITY,
     PYRAMID,
     ROW,
     SOFTNESS,
     WIDTH,
     CellTables,
-    layer_at,
+    columns_at,
+    depth_at,
     strata_of,
     stratum_at,
+    take,
     white_stratum,
 )
+from gennari.phantom.chance import following, key, normal, poisson, uniform
+from gennari.phantom.shapes import paint_ellipse, paint_pyramid
 from gennari.phantom.tiles import Sheet, Tiles
 
 FINE_UM = 5.0
 """Below this spacing cells are drawn with their shape."""
-DENDRITE_SHARE = 0.1
-"""Part of what a pyramid takes that lies in its apical dendrite."""
-DENDRITE_WIDTH_UM = 2.2
 TYPICAL_UM = 9.0
 """Width of a typical cell with its smeared edge."""
 
@@ -72,7 +69,7 @@ def paint_cells(cells: Float32[np.ndarray, "n 9"], grid: Grid) -> Float32[np.nda
 
 
 @no_type_check
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _paint_cells(cells, grid, transmission):
     for index in range(len(cells)):
         cell = cells[index]
@@ -87,56 +84,9 @@ def _paint_cells(cells, grid, transmission):
         along_col = -grid.sin * np.cos(cell[ANGLE]) + grid.cos * np.sin(cell[ANGLE])
         edge = np.sqrt(cell[SOFTNESS] ** 2 + grid.spacing_um**2)
         if cell[KIND] == PYRAMID:
-            _paint_pyramid(cell, row, col, along_row, along_col, edge, grid, transmission)
+            paint_pyramid(cell, row, col, along_row, along_col, edge, grid, transmission)
         else:
-            _paint_ellipse(cell, row, col, along_row, along_col, edge, grid, transmission)
-
-
-@no_type_check
-@njit(cache=True)
-def _paint_ellipse(cell, row, col, along_row, along_col, edge, grid, transmission):
-    a, b = 0.5 * cell[HEIGHT], 0.5 * cell[WIDTH]
-    area = np.pi * a * b
-    opacity = cell[OPACITY] * area / (area + np.pi * edge * edge / 12)
-    reach = (max(a, b) + 0.5 * edge) / grid.spacing_um + 1
-    for i in range(max(int(row - reach), 0), min(int(row + reach) + 1, grid.height)):
-        for j in range(max(int(col - reach), 0), min(int(col + reach) + 1, grid.width)):
-            down, right = (i + 0.5 - row) * grid.spacing_um, (j + 0.5 - col) * grid.spacing_um
-            u, v = down * along_row + right * along_col, -down * along_col + right * along_row
-            # distance to the ellipse to first order: f / |grad f| of f = |(u/a, v/b)| - 1, safe in the centre
-            f = np.sqrt((u / a) ** 2 + (v / b) ** 2)
-            steep = np.sqrt((u / (a * a)) ** 2 + (v / (b * b)) ** 2) / max(f, 1e-6)
-            outside = (f - 1.0) / steep if f > 0.2 else -min(a, b)
-            cover = min(max(0.5 - outside / edge, 0.0), 1.0)
-            transmission[i, j] *= 1.0 - opacity * cover
-
-
-@no_type_check
-@njit(cache=True)
-def _paint_pyramid(cell, row, col, along_row, along_col, edge, grid, transmission):
-    """An isosceles triangle of the ellipse's area, its tip and a tapering dendrite towards the pia."""
-    area = np.pi / 4 * cell[HEIGHT] * cell[WIDTH] * (1 - DENDRITE_SHARE)
-    shape = np.sqrt(1 - DENDRITE_SHARE)
-    high, half = 1.25 * cell[HEIGHT] * shape, 0.5 * 1.2566371 * cell[WIDTH] * shape
-    side = np.sqrt(high * high + half * half)
-    perimeter = 2 * half + 2 * side
-    opacity = cell[OPACITY] * area / (area + perimeter * perimeter / (4 * area) * edge * edge / 12)
-    long = 2.5 * cell[HEIGHT]
-    thick = np.sqrt(DENDRITE_WIDTH_UM**2 + edge * edge)
-    # what the dendrite takes: its triangle profile has the area thick * long / 2, smeared at one end only
-    pale = min(cell[OPACITY] * np.pi / 4 * cell[HEIGHT] * cell[WIDTH] * DENDRITE_SHARE / (0.5 * thick * long), 0.9)
-    reach = (high + long + edge) / grid.spacing_um + 1
-    for i in range(max(int(row - reach), 0), min(int(row + reach) + 1, grid.height)):
-        for j in range(max(int(col - reach), 0), min(int(col + reach) + 1, grid.width)):
-            down, right = (i + 0.5 - row) * grid.spacing_um, (j + 0.5 - col) * grid.spacing_um
-            u, v = down * along_row + right * along_col, abs(-down * along_col + right * along_row)
-            # the centroid lies a third of the height above the base
-            base, slant = -(u + high / 3), (v * high + (u - 2 * high / 3) * half) / side
-            cover = min(max(0.5 - max(base, slant) / edge, 0.0), 1.0)
-            beyond = (u - 2 * high / 3) / long
-            if 0.0 < beyond < 1.0 and v < thick:
-                transmission[i, j] *= 1.0 - pale * (1.0 - v / thick) * (1.0 - beyond)
-            transmission[i, j] *= 1.0 - opacity * cover
+            paint_ellipse(cell, row, col, along_row, along_col, edge, grid, transmission)
 
 
 def add_cells(
@@ -168,7 +118,7 @@ def passing(
 
 
 @no_type_check
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _passing(taken, expected, retained, out):
     for row in range(out.shape[0]):
         for col in range(out.shape[1]):
@@ -178,9 +128,10 @@ def _passing(taken, expected, retained, out):
 
 
 @no_type_check
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _add_cells(seed, tiles, sheet, tables, columnar, grid, taken, expected, neuropil):
-    borders, columns, share, stratum = np.zeros(5), np.zeros(3, np.int64), np.zeros(3), np.zeros(7)
+    borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
+    columns, share = np.zeros(3, np.int64), np.zeros(3)
     half_um = 0.5 * tiles.tile_um
     quarter_um2 = half_um * half_um
     aligned = abs(grid.sin) < 1e-9
@@ -194,23 +145,25 @@ def _add_cells(seed, tiles, sheet, tables, columnar, grid, taken, expected, neur
             if not cortex:
                 # glia lie evenly: the tile is drawn as a whole
                 white_stratum(tables, stratum)
-                neuropil[row, col] = tables.white_neuropil
-                mean, amount = stratum[5] * 4 * quarter_um2, _amount(seed, tiles, row, col, 0, stratum, 4 * quarter_um2)
+                neuropil[row, col] = stratum[5]
+                mean, amount = stratum[6] * 4 * quarter_um2, _amount(seed, tiles, row, col, 0, stratum, 4 * quarter_um2)
                 _share_out(grid, row_um, col_um, tiles.tile_um, mean, amount, aligned, expected, taken)
                 continue
-            strata_of(tiles, sheet, tables, row, col, borders, columns, share)
-            _, entry = layer_at(tiles.depth[row, col], borders)
-            for k in range(3):
-                neuropil[row, col] += share[k] * tables.neuropil[columns[k], entry]
+            marked = strata_of(tiles, sheet, tables.border_mm, row, col, borders, factors, columns, share)
+            marked = min(columnar * marked, 1.0)
             for quarter in range(4):
                 down, right = (quarter // 2 - 0.5) * half_um, (quarter % 2 - 0.5) * half_um
-                layer = stratum_at(
-                    tiles, sheet, tables, columnar, row, col, down, right, borders, columns, share, stratum
-                )
-                if layer >= 0:
-                    amount = _amount(seed, tiles, row, col, quarter, stratum, quarter_um2)
-                    mean = stratum[5] * quarter_um2
-                    _share_out(grid, row_um + down, col_um + right, half_um, mean, amount, aligned, expected, taken)
+                depth = depth_at(tiles, row, col, down, right)
+                if stratum_at(tables.strata, depth, borders, factors, columns, share, stratum) < 0:
+                    continue
+                neuropil[row, col] = stratum[5]
+                mean = stratum[6] * quarter_um2
+                if marked > 0:
+                    stratum[0] *= columns_at(tiles, row, col, down, right, marked)
+                    take(stratum)
+                    mean = stratum[6] * quarter_um2
+                amount = _amount(seed, tiles, row, col, quarter, stratum, quarter_um2)
+                _share_out(grid, row_um + down, col_um + right, half_um, mean, amount, aligned, expected, taken)
 
 
 @no_type_check
@@ -224,8 +177,8 @@ def _amount(seed, tiles, row, col, quarter, stratum, area_um2):
     count = poisson(cells * area_um2, uniform(at))
     if count == 0:
         return 0.0
-    each = stratum[5] / cells
-    return max(count * each + np.sqrt(count) * stratum[6] * normal(following(at), 0), 0.0)
+    each = stratum[6] / cells
+    return max(count * each + np.sqrt(count) * stratum[7] * normal(following(at), 0), 0.0)
 
 
 @no_type_check
@@ -246,7 +199,7 @@ def _share_out(grid, row_um, col_um, side_um, mean, amount, aligned, expected, t
 
 
 @no_type_check
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _spread(grid, row, col, half, amount_um2, out):
     density = amount_um2 / (4 * half * half * grid.spacing_um * grid.spacing_um)
     for i in range(max(int(np.floor(row - half)), 0), min(int(np.ceil(row + half)), grid.height)):

@@ -4,17 +4,17 @@ Tiles are anchored to the section's outer corner, so every window of a section f
 depth and the place of its centre and how the depth changes across it.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int32
+from jaxtyping import Bool, Float32, Int, Int32
 from numba import njit
 
 from gennari.frames import Affine
 from gennari.phantom.fields import wave_field
 from gennari.phantom.individual import Individual
-from gennari.records import Section
+from gennari.records import Hemisphere, Section, TriangleMesh
 from gennari.surface.ribbon import cut_ribbon, white_matter
 
 TILE_UM = 32.0
@@ -25,6 +25,7 @@ class Sheet(NamedTuple):
 
     Attributes:
         best: (v,) cytoarchitecture of the largest score.
+        density: (v, 6) factor on each layer's density of neurons.
         across_mm: (v,) a coordinate along the cortex: what depends on it runs from pia to white matter, as columns do.
         columnar: (v,) how marked columns are, 0 where there are none.
     """
@@ -33,7 +34,7 @@ class Sheet(NamedTuple):
     scores: Float32[np.ndarray, "v c"]
     best: Int32[np.ndarray, "v"]
     boundaries: Float32[np.ndarray, "v 5"]
-    log_density: Float32[np.ndarray, "v 6"]
+    density: Float32[np.ndarray, "v 6"]
     across_mm: Float32[np.ndarray, "v"]
     columnar: Float32[np.ndarray, "v"]
 
@@ -78,21 +79,43 @@ def sheet_of(individual: Individual) -> Sheet:
         scores=scores,
         best=scores.argmax(axis=1).astype(np.int32),
         boundaries=np.concatenate([tissue.boundaries for tissue in individual.tissue]),
-        log_density=np.concatenate([tissue.log_density for tissue in individual.tissue]),
+        density=np.exp(np.concatenate([tissue.log_density for tissue in individual.tissue])),
         # a direction oblique to all axes: columns show wherever the section runs along it, not where it runs across
         across_mm=(mid_mm @ np.array([0.6, 0.5, 0.62])).astype(np.float32),
         columnar=np.clip(places, 0.0, 1.5).astype(np.float32),
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class NearPlane:
+    """The part of two hemispheres that a section's plane can meet.
+
+    Attributes:
+        hemispheres: left and right, of the faces whose prism meets the plane and their vertices.
+        face: number of each of these faces in the Sheet.
+    """
+
+    hemispheres: tuple[Hemisphere, Hemisphere]
+    face: tuple[Int32[np.ndarray, "_"], Int32[np.ndarray, "_"]]
+
+
+def near_plane(hemispheres: tuple[Hemisphere, Hemisphere], section: Section) -> NearPlane:
+    """What is left of a brain for one section; made once, so that each window costs what it shows."""
+    offsets = (0, len(hemispheres[0].pial.faces))
+    met = [_met(hemisphere, section) for hemisphere in hemispheres]
+    left, right = (_part_of_mesh(hemisphere, faces) for hemisphere, faces in zip(hemispheres, met, strict=True))
+    numbers = [(faces + offset).astype(np.int32) for faces, offset in zip(met, offsets, strict=True)]
+    return NearPlane(hemispheres=(left, right), face=(numbers[0], numbers[1]))
+
+
 def cut_tiles(
-    individual: Individual, sheet: Sheet, section: Section, corner: tuple[int, int], shape: tuple[int, int],
+    near: NearPlane, sheet: Sheet, section: Section, corner: tuple[int, int], shape: tuple[int, int],
     tile_um: float = TILE_UM,
 ) -> Tiles:  # fmt: skip
     """Tiles of a part of a section.
 
     Args:
-        individual: as it lies in this section.
+        near: the surfaces as they lie in this section (`near_plane`).
         sheet: of the same individual.
         section: its plane; tiles outside its grid are cut like any other.
         corner: first row and column, counted in tiles from the section's outer corner (may be negative).
@@ -100,10 +123,12 @@ def cut_tiles(
         tile_um: side of a tile.
     """
     part = part_of(section, corner, shape, tile_um)
-    ribbon = cut_ribbon(individual.hemispheres, part, tile_um)
-    white = white_matter(individual.hemispheres, part, tile_um, ribbon)
-    offset = np.int32(len(individual.hemispheres[0].pial.faces))
-    face = np.where(ribbon.side == 1, ribbon.face + offset, ribbon.face).astype(np.int32, copy=False)
+    ribbon = cut_ribbon(near.hemispheres, part, tile_um)
+    face = ribbon.face
+    for side in range(2):
+        here = ribbon.side == side
+        if here.any():
+            face[here] = near.face[side][face[here]]
     across_mm = _interpolated(face, ribbon.weights, sheet.faces, sheet.across_mm)
     return Tiles(
         first_row=corner[0],
@@ -115,8 +140,17 @@ def cut_tiles(
         weights=ribbon.weights,
         across_mm=across_mm,
         across_slope=_slopes(across_mm, face, tile_um),
-        white=white,
+        white=white_matter(near.hemispheres, part, tile_um, ribbon),
     )
+
+
+def cut_tissue(
+    near: NearPlane, section: Section, corner: tuple[int, int], shape: tuple[int, int], spacing_um: float
+) -> Bool[np.ndarray, "h w"]:
+    """Cortex and white matter of a part of a section, without what lies where; arguments as `cut_tiles`."""
+    part = part_of(section, corner, shape, spacing_um)
+    ribbon = cut_ribbon(near.hemispheres, part, spacing_um)
+    return ribbon.cortex | white_matter(near.hemispheres, part, spacing_um, ribbon)
 
 
 def part_of(section: Section, corner: tuple[int, int], shape: tuple[int, int], spacing_um: float) -> Section:
@@ -125,6 +159,30 @@ def part_of(section: Section, corner: tuple[int, int], shape: tuple[int, int], s
     matrix[:3, 3] += matrix[:3, :2] @ (np.array(corner) * spacing_um)
     to_brain = Affine(matrix=matrix, source=section.to_brain.source, target=section.to_brain.target)
     return replace(section, spacing_um=spacing_um, shape_px=shape, to_brain=to_brain)
+
+
+def _met(hemisphere: Hemisphere, section: Section) -> Int[np.ndarray, "_"]:
+    """Faces whose prism has corners on both sides of the plane, or on it."""
+    corner_mm = section.to_brain.matrix[:3, 3]
+    off = np.stack([(mesh.vertices_mm - corner_mm) @ section.normal for mesh in (hemisphere.pial, hemisphere.white)])
+    low, high = off.min(axis=0)[hemisphere.pial.faces].min(axis=1), off.max(axis=0)[hemisphere.pial.faces].max(axis=1)
+    return np.flatnonzero((low <= 0) & (high >= 0))
+
+
+def _part_of_mesh(hemisphere: Hemisphere, faces: Int[np.ndarray, "_"]) -> Hemisphere:
+    vertices, corners = np.unique(hemisphere.pial.faces[faces], return_inverse=True)
+    corners = corners.reshape(-1, 3).astype(np.int32)
+
+    def part(mesh: TriangleMesh) -> TriangleMesh:
+        return TriangleMesh(vertices_mm=mesh.vertices_mm[vertices], faces=corners)
+
+    return replace(
+        hemisphere,
+        pial=part(hemisphere.pial),
+        white=part(hemisphere.white),
+        inflated=part(hemisphere.inflated),
+        medial_wall=hemisphere.medial_wall[vertices],
+    )
 
 
 @no_type_check
@@ -150,8 +208,9 @@ def _slopes(values, face, tile_um):
             if face[row, col] < 0:
                 continue
             for axis in range(2):
-                before, after = (row - 1, col) if axis == 0 else (row, col - 1), (
-                    (row + 1, col) if axis == 0 else (row, col + 1)
+                before, after = (
+                    (row - 1, col) if axis == 0 else (row, col - 1),
+                    ((row + 1, col) if axis == 0 else (row, col + 1)),
                 )
                 low, high, steps = values[row, col], values[row, col], 0
                 if before[0] >= 0 and before[1] >= 0 and face[before] >= 0:
