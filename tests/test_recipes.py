@@ -40,6 +40,25 @@ def test_a_phantom_has_one_pretext_brain_and_four_labelled_ones(name):
     assert sorted(roles) == ["labelled"] * 4 + ["pretext"]
 
 
+@pytest.mark.parametrize("name", ["default", "easy", "hard"])
+def test_the_default_plan_has_111_annotated_sections_and_holds_some_out_twice(name):
+    plan = {brain.name: brain.sections for brain in phantom_settings(name).brains}
+    assert plan == {"P": 240, "A": 28, "B": 28, "C": 28, "D": 27}
+    split = experiment(name).area_split
+    assert split.val_share > 0
+    assert split.draws > 1
+
+
+def test_easy_default_and_hard_differ_in_their_tissue_alone_and_the_demo_is_easy():
+    easy, default, hard = (phantom_settings(name) for name in ("easy", "default", "hard"))
+    assert easy.area_contrast > default.area_contrast > hard.area_contrast
+    assert easy.density_sd < default.density_sd < hard.density_sd
+    for settings in (easy, hard):
+        same = {"area_contrast", "gradient", "density_sd", "boundary_sd", "border_sd_mm"}
+        assert settings.model_dump(exclude=same) == default.model_dump(exclude=same)
+    assert phantom_settings("demo").model_dump(exclude={"brains"}) == easy.model_dump(exclude={"brains"})
+
+
 def test_the_demos_network_sees_layers_and_not_the_folding():
     output_um, _ = field_of_view_um(DEMO.texture)
     assert 2500 <= output_um <= 5500

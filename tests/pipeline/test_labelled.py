@@ -25,17 +25,16 @@ def test_image_labels_and_prior_cover_the_section_at_their_spacings(brain, mini_
     assert ticks[-1].done == ticks[-1].total == 1
 
 
-def test_labels_are_true_where_a_coarse_pixel_holds_one_class(brain, mini_recipes):
+def test_labels_are_the_annotations_where_a_coarse_pixel_holds_one_class(brain, mini_recipes):
     section = brain.sections[1]
-    spacing_um = output_spacing_um(mini_recipes[1].texture)
-    labels, truth = annotated_labels(brain, section, spacing_um), brain.truth(section.id)
-    factor = round(spacing_um / truth.spacing_um)
-    rows, cols = (side // factor for side in truth.labels.shape)
-    blocks = truth.labels[: rows * factor, : cols * factor].reshape(rows, factor, cols, factor)
+    spacing_um, fine_um = output_spacing_um(mini_recipes[1].texture), brain.truth(section.id).spacing_um
+    labels, fine = (annotated_labels(brain, section, um) for um in (spacing_um, fine_um))
+    factor = round(spacing_um / fine_um)
+    rows, cols = (side // factor for side in fine.shape)
+    blocks = fine[: rows * factor, : cols * factor].reshape(rows, factor, cols, factor)
     pure = (blocks == blocks[:, :1, :, :1]).all(axis=(1, 3))
-    known = pure & (labels[:rows, :cols] != IGNORE)
-    assert known.any()
-    np.testing.assert_array_equal(labels[:rows, :cols][known], blocks[:, 0, :, 0][known])
+    assert (pure & (labels[:rows, :cols] != IGNORE)).any()
+    np.testing.assert_array_equal(labels[:rows, :cols][pure], blocks[:, 0, :, 0][pure])
 
 
 def test_a_section_nobody_annotated_is_all_unlabelled(phantom):

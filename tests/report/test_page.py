@@ -106,6 +106,14 @@ def test_the_emphasised_row_is_marked(emphasis: int | None, count: int):
         assert ("baseline", "ours")[emphasis] in row
 
 
+def test_a_tables_note_stands_above_its_rows():
+    columns = [Column(name="method")]
+    noted = ReportTable(title="Scores", columns=columns, rows=[["ours"]], note="Ceiling: 0.9.")
+    text = render_page(content(chapters=[Chapter(title="Results", tables=[noted])]))
+    assert text.index("<h3>Scores</h3>") < text.index("<p>Ceiling: 0.9.</p>") < text.index("<table>")
+    assert "<p></p>" not in render_page(content())
+
+
 def test_a_page_without_headlines_and_chapters_is_still_a_page():
     assert Page(render_page(content(headlines=[], chapters=[]))).open == []
 

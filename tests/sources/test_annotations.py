@@ -9,7 +9,14 @@ from shapely.geometry import MultiPolygon, Polygon, box
 
 from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet, Section
-from gennari.sources.annotations import Annotated, from_labels, rasterise, read_annotation, write_annotation
+from gennari.sources.annotations import (
+    Annotated,
+    annotated_classes,
+    from_labels,
+    rasterise,
+    read_annotation,
+    write_annotation,
+)
 
 
 @pytest.fixture
@@ -43,6 +50,13 @@ def test_x_is_the_column_and_y_the_row(tmp_path: Path, label_set: LabelSet, smal
     expected = np.full((40, 60), IGNORE, np.uint8)
     expected[1:7, 2:12] = 2
     np.testing.assert_array_equal(labels, expected)
+
+
+def test_the_classes_of_an_annotation_are_those_of_its_pieces(tmp_path: Path, label_set: LabelSet) -> None:
+    write_annotation(tmp_path / "a.geojson", [Annotated(k, box(k, 0, k + 1, 2)) for k in (3, 0, 3)], label_set)
+    assert annotated_classes(tmp_path / "a.geojson", label_set) == {0, 3}
+    write_annotation(tmp_path / "b.geojson", [], label_set)
+    assert annotated_classes(tmp_path / "b.geojson", label_set) == frozenset()
 
 
 def test_a_coarser_grid_takes_the_pixels_whose_centre_is_inside(

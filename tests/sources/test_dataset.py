@@ -19,10 +19,11 @@ from gennari.sources.dataset import (
     open_dataset,
     write_brain_manifest,
     write_dataset_manifest,
+    write_observers,
     write_section,
     write_truth,
 )
-from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry
+from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry, Observers
 from gennari.sources.surfaces import surface_path, write_hemispheres
 
 Pair = tuple[Hemisphere, Hemisphere]
@@ -84,11 +85,24 @@ def test_an_annotation_is_a_path_or_nothing(dataset: Dataset) -> None:
     assert brain.annotation(3551) == path
 
 
+def test_observers_are_found_again_or_nothing(dataset: Dataset, tmp_path: Path) -> None:
+    brain = dataset.brain("A")
+    assert brain.observers(3551) is None
+    counts = ((5, 1), (2, 7))
+    stored = Observers(spacing_um=400.0, jitter_mm=(0.2, 0.4), mutual=counts, first=counts, second=counts)
+    write_observers(tmp_path, "A", 3551, stored)
+    assert brain.observers(3551) == stored
+    path = brain.folder / "truth/3551.observers.json"
+    path.write_text(path.read_text()[:40])
+    with pytest.raises(InputError, match=r"3551\.observers\.json must be whole JSON"):
+        brain.observers(3551)
+
+
 def test_unknown_brains_and_sections_are_named_with_what_there_is(dataset: Dataset) -> None:
     with pytest.raises(InputError, match="has the brains A, but not 'B'"):
         dataset.brain("B")
     brain = dataset.brain("A")
-    for ask in (brain.section, brain.image_path, brain.annotation, brain.truth, brain.split):
+    for ask in (brain.section, brain.image_path, brain.annotation, brain.truth, brain.observers, brain.split):
         with pytest.raises(InputError, match=r"no 3550; the nearest are \[3551\]"):
             ask(3550)
 

@@ -15,7 +15,7 @@ def sample(dataset: Path, run: Path, *, preset: str = "demo") -> None:
     Args:
         dataset: folder of a data set.
         run: folder of the run, made if it is not there.
-        preset: recipe to follow: demo or tiny; it is saved as config.toml in the run.
+        preset: recipe to follow: demo, tiny, default, easy or hard; saved as config.toml in the run.
     """
     recipe, _ = experiment(preset), open_dataset(dataset)  # refuse bad input before anything is made
     with locked(run, make=True), progress() as tick:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from gennari.execute import Report
 from gennari.metrics import DistanceError
+from gennari.pipeline.ceiling import ceiling_words
 from gennari.pipeline.evaluation import ATLAS, LABELS, Summary, evaluate_stage
 from gennari.pipeline.learning import finetune_stage, pretrain_stage, read_distance_error
 from gennari.pipeline.making import make_phantom
 from gennari.pipeline.maps import segment_stage
 from gennari.pipeline.page import report_stage
 from gennari.pipeline.sampling import sample_stage
+from gennari.pipeline.splitting import MissingArea, missing_words, read_missing
 from gennari.pipeline.stages import Run, create_run, locked, receipts
 from gennari.recipes import experiment
 from gennari.sources.documents import read_json
@@ -48,13 +50,14 @@ def run_demo(
 def outcome(run: Run, making_seconds: float = 0.0) -> Outcome:
     """Table and figures of a run that was evaluated; `seconds` counts the phantom only where it was made now."""
     summary = read_json(run.path("summary.json"), Summary)
-    error = read_distance_error(run)
+    error, missing = read_distance_error(run), read_missing(run)
     methods = summary.methods
     baseline, pretrained = methods["baseline"], methods["pretrained"]
     figures: dict[str, object] = {
         "dice_baseline": baseline.dice,
         "dice_pretrained": pretrained.dice,
         "dice_atlas": methods[ATLAS].dice,
+        "dice_annotators": None if summary.ceiling is None else summary.ceiling.mutual,
         "dice_gain_low": summary.dice_gain_low,
         "dice_gain_high": summary.dice_gain_high,
         "err_seg_baseline": baseline.err_seg,
@@ -67,12 +70,12 @@ def outcome(run: Run, making_seconds: float = 0.0) -> Outcome:
         "seconds": round(making_seconds + sum(receipt.seconds for receipt in receipts(run)), 1),
         "report": str(run.path("report.html")),
     }
-    return Outcome(_table(summary, error), figures)
+    return Outcome(_table(summary, error, missing), figures)
 
 
-def _table(summary: Summary, error: DistanceError) -> str:
-    head = f"{'':<26}{'Dice (areas)':>14}{'err_seg':>10}{'distance um':>13}{'err_dist mm':>13}"
-    lines = [head]
+def _table(summary: Summary, error: DistanceError, missing: list[MissingArea]) -> str:
+    lines = [] if summary.ceiling is None else [ceiling_words(summary.ceiling)]
+    lines.append(f"{'':<26}{'Dice (areas)':>14}{'err_seg':>10}{'distance um':>13}{'err_dist mm':>13}")
     for name, label in LABELS.items():
         method = summary.methods[name]
         reach = f"{error.mean_mm:.1f}" if name == "pretrained" else "-"
@@ -80,6 +83,7 @@ def _table(summary: Summary, error: DistanceError) -> str:
             f"{label:<26}{method.dice:>14.3f}{method.err_seg:>10.2f}{method.pixel_distance_um:>13.0f}{reach:>13}"
         )
     lines.append(f"{'median predictor':<26}{'-':>14}{'-':>10}{'-':>13}{error.median_predictor_mm:>13.1f}")
+    lines.append(missing_words(missing))
     lines.append(
         f"gain in Dice, 95 % over {summary.sections} held-out sections: "
         f"{summary.dice_gain_low:+.3f} .. {summary.dice_gain_high:+.3f} (one seed)"

@@ -17,6 +17,7 @@ from gennari.execute import Report, Tick
 from gennari.metrics import confusion, dice_per_class, macro_dice, segmentation_error
 from gennari.nets.sizes import output_spacing_um
 from gennari.pipeline.atlas_alone import atlas_labels
+from gennari.pipeline.ceiling import Ceiling, ceiling
 from gennari.pipeline.learning import VARIANTS
 from gennari.pipeline.maps import map_path
 from gennari.pipeline.sampling import sections_of
@@ -65,7 +66,11 @@ class MethodSummary(BaseModel):
 
 
 class Summary(BaseModel):
-    """summary.json. The interval is of the paired gain in macro Dice over areas, by bootstrap over sections."""
+    """summary.json. The interval is of the paired gain in macro Dice over areas, by bootstrap over sections.
+
+    Attributes:
+        ceiling: how far two observers agree on the same sections, where the data set knows it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,6 +78,7 @@ class Summary(BaseModel):
     dice_gain_low: float
     dice_gain_high: float
     sections: int
+    ceiling: Ceiling | None = None
 
 
 def evaluate_stage(run: Run, tick: Report) -> bool:
@@ -147,7 +153,11 @@ def _evaluate(run: Run, tick: Report) -> list[Path]:
         np.savez_compressed(temporary, allow_pickle=False, **stacked)
     low, high = gain_interval(stacked, label_set, np.random.default_rng(run.experiment.seed))
     summary = {method: _summary(method, rows, stacked[method].sum(axis=0), label_set) for method in METHODS}
-    write_json(outputs[2], Summary(methods=summary, dice_gain_low=low, dice_gain_high=high, sections=total))
+    best = ceiling(run.dataset, held_out)
+    write_json(
+        outputs[2],
+        Summary(methods=summary, dice_gain_low=low, dice_gain_high=high, sections=total, ceiling=best),
+    )
     return outputs
 
 

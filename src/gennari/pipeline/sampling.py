@@ -12,11 +12,12 @@ from gennari.data.pack import write_pack
 from gennari.data.pixels import read_patch_images
 from gennari.errors import InputError
 from gennari.execute import Report, Tick, run_tasks, usable_cores
+from gennari.pipeline.splitting import draw_splits, read_splits, write_splits
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import SIDES, Hemisphere, PairTable, PatchTable, Ribbon, Section
 from gennari.sampling.pairs import PairSummary, hub_pairs, measure_pairs, summarise_pairs
 from gennari.sampling.patches import sample_patches
-from gennari.sampling.split import Split, split_sections
+from gennari.sampling.split import Split
 from gennari.sources.atomic import write_json
 from gennari.sources.dataset import Brain
 from gennari.sources.tables import write_pairs, write_patches
@@ -30,10 +31,8 @@ def sample_stage(run: Run, tick: Report) -> bool:
 
 
 def split_of(run: Run, brain: Brain) -> dict[int, Split]:
-    """The split of one brain's sections, as the run's seed and settings say."""
-    settings = run.experiment.pretext_split if brain.manifest.role == "pretext" else run.experiment.area_split
-    index = run.dataset.manifest.brains.index(brain.name)
-    return split_sections(brain.sections, settings, np.random.default_rng([run.experiment.seed, index]))
+    """The split of one brain's sections, as the sampling stage drew and saved it; InputError as `read_splits`."""
+    return read_splits(run)[brain.name]
 
 
 def pretext_brain(run: Run) -> Brain:
@@ -52,9 +51,9 @@ def pretext_brain(run: Run) -> Brain:
 
 
 def _sample(run: Run, tick: Report) -> list[Path]:
-    splits = {brain.name: split_of(run, brain) for brain in run.dataset.brains()}
-    outputs = [run.path(name) for name in ("split.json", "patches.parquet", "pairs.parquet", "patches.zarr")]
-    write_json(outputs[0], {name: {str(key): kind for key, kind in split.items()} for name, split in splits.items()})
+    splits, missing = draw_splits(run, tick)
+    written = write_splits(run, splits, missing)
+    outputs = [run.path(name) for name in ("patches.parquet", "pairs.parquet", "patches.zarr")]
     brain = pretext_brain(run)
     hemispheres = brain.hemispheres()
     rng = np.random.default_rng([run.experiment.seed, 1])
@@ -65,9 +64,9 @@ def _sample(run: Run, tick: Report) -> list[Path]:
     pairs, calibrations = _measured(hemispheres, patches, first, second, run.experiment.seed, tick)
     texture = run.experiment.texture
     images = read_patch_images(brain.open_reader, patches, brain.sections, texture.patch_px, texture.spacing_um, tick)
-    write_patches(outputs[1], patches)
-    write_pairs(outputs[2], pairs)
-    write_pack(outputs[3], [images], np.arange(len(patches)), (texture.patch_px, texture.patch_px))
+    write_patches(outputs[0], patches)
+    write_pairs(outputs[1], pairs)
+    write_pack(outputs[2], [images], np.arange(len(patches)), (texture.patch_px, texture.patch_px))
     summary = run.path("sampling.json")
     write_json(
         summary,
@@ -77,7 +76,7 @@ def _sample(run: Run, tick: Report) -> list[Path]:
             "patches": {kind: int((patches.split == kind).sum()) for kind in ("train", "val", "test")},
         },
     )
-    return [*outputs, summary]
+    return [*written, *outputs, summary]
 
 
 def _plain(record: PairSummary | Calibration) -> dict[str, object]:
@@ -138,9 +137,9 @@ def _side_distances(task: _SideTask) -> tuple[Calibration, Float[np.ndarray, "p"
 
 def sections_of(run: Run, wanted: Split) -> Mapping[str, tuple[Section, ...]]:
     """Sections of the labelled brains that fall in a part of the split, by brain."""
-    found = {}
+    found, splits = {}, read_splits(run)
     for brain in run.dataset.brains():
         if brain.manifest.role == "labelled":
-            split = split_of(run, brain)
+            split = splits[brain.name]
             found[brain.name] = tuple(section for section in brain.sections if split[section.id] == wanted)
     return found

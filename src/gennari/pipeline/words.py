@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from gennari.metrics import DistanceError
+from gennari.pipeline.ceiling import ceiling_words
 from gennari.pipeline.evaluation import LABELS, Summary
+from gennari.pipeline.splitting import by_part, missing_words, read_missing
 from gennari.pipeline.stages import Provenance, Run, receipts
 from gennari.report.page import Chapter, Column, Headline, ReportContent, ReportFigure, ReportTable
 from gennari.sources.documents import read_json, read_text
@@ -34,7 +36,7 @@ def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[s
             f"A network pre-trained to predict distances along the cortex of one unlabelled brain reaches a Dice of "
             f"{pretrained.dice:.2f} on {summary.sections} held-out sections of four partly annotated brains, against "
             f"{baseline.dice:.2f} from scratch: {gain:+.3f}, 95 % interval over sections {summary.dice_gain_low:+.3f} "
-            f"to {summary.dice_gain_high:+.3f}."
+            f"to {summary.dice_gain_high:+.3f}.{_ceiling(summary)}"
         ),
         headlines=(
             Headline(label="Dice over areas", value=f"{pretrained.dice:.3f}", note=f"from scratch {baseline.dice:.3f}"),
@@ -63,7 +65,10 @@ def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[s
                 figures=(figures["locations"], figures["patches"], figures["distances"]),
             ),
             Chapter(
-                title="Training and data", tables=(_stages_table(run),), figures=(figures["curves"], figures["split"])
+                title="Training and data",
+                text="" if read_missing(run) else _sentence(missing_words(())),
+                tables=(*_missing_table(run), _stages_table(run)),
+                figures=(figures["curves"], figures["split"]),
             ),
         ),
         provenance=_provenance(run),
@@ -103,7 +108,31 @@ def _methods_table(summary: Summary, error: DistanceError) -> ReportTable:
         ),
         rows=rows,
         emphasis=1,
+        note="" if summary.ceiling is None else _sentence(ceiling_words(summary.ceiling)),
     )
+
+
+def _ceiling(summary: Summary) -> str:
+    return "" if summary.ceiling is None else f" {_sentence(ceiling_words(summary.ceiling))}"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _missing_table(run: Run) -> tuple[ReportTable, ...]:
+    rows = [(brain, part, ", ".join(areas)) for (brain, part), areas in by_part(read_missing(run)).items()]
+    if not rows:
+        return ()
+    columns = (
+        Column(name="brain"),
+        Column(name="part"),
+        Column(
+            name="areas",
+            definition="annotated on no section of this part; what is learned or measured there says nothing of them",
+        ),
+    )
+    return (ReportTable(title="Areas that parts of the split lack", columns=columns, rows=rows),)
 
 
 def _distance_table(error: DistanceError) -> ReportTable:

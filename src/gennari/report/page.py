@@ -32,12 +32,14 @@ class ReportTable:
 
     Attributes:
         emphasis: index of the row to set in bold; None for none.
+        note: a sentence above the rows, such as the ceiling they are to be read against.
     """
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     emphasis: int | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:

@@ -1,8 +1,8 @@
 """Which sections are learned from, which are held out, and which stand between them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +11,8 @@ from gennari.errors import InputError
 from gennari.records import Section
 
 Split = Literal["train", "val", "test", "guard"]
+PARTS: tuple[Split, ...] = ("train", "val", "test")
+"""Of a split, in the order of tables; guard sections are in none."""
 
 
 class SplitSettings(BaseModel):
@@ -26,6 +28,7 @@ class SplitSettings(BaseModel):
         guard_mm: train and val sections nearer than this to a test section, and train sections nearer than this to a
             val section, become "guard" (blocks).
         every: see "paper".
+        draws: of this many splits drawn, the first of those in which the fewest areas are missing from a part is taken.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +39,14 @@ class SplitSettings(BaseModel):
     blocks: int = Field(default=2, ge=1)
     guard_mm: float = Field(default=1.0, ge=0)
     every: int = Field(default=12, ge=2)
+    draws: int = Field(default=1, ge=1)
+
+
+class Missing(NamedTuple):
+    """An area of which no section in a part of a split has an annotation."""
+
+    part: Split
+    area: int
 
 
 def split_sections(sections: Sequence[Section], settings: SplitSettings, rng: np.random.Generator) -> dict[int, Split]:
@@ -65,6 +76,55 @@ def split_sections(sections: Sequence[Section], settings: SplitSettings, rng: np
             f"guard {settings.guard_mm} mm); take fewer blocks, a narrower guard or more sections"
         )
     return {section.id: kind for section, kind in zip(ordered, split, strict=True)}
+
+
+def fullest_split(
+    sections: Sequence[Section],
+    classes: Mapping[int, Collection[int]],
+    areas: Sequence[int],
+    settings: SplitSettings,
+    rng: np.random.Generator,
+) -> dict[int, Split]:
+    """The best of `settings.draws` splits: the first of those in which the fewest areas are missing from a part.
+
+    Args:
+        sections: of one brain.
+        classes: by section, the classes annotated on it; a section that is not named has none.
+        areas: the classes that should occur in every part.
+        settings: as for `split_sections`, which draws each of them.
+        rng: one draw gives what `split_sections` gives.
+
+    Raises:
+        InputError: as `split_sections`, if no draw can be.
+    """
+    drawn: list[dict[int, Split]] = []
+    refused: list[InputError] = []
+    for _ in range(settings.draws):
+        try:
+            drawn.append(split_sections(sections, settings, rng))
+        except InputError as error:  # another draw may leave sections of every kind between its guards
+            refused.append(error)
+    if not drawn:
+        raise refused[-1]
+    return min(drawn, key=lambda split: len(missing_areas(split, classes, areas)))
+
+
+def missing_areas(
+    split: Mapping[int, Split], classes: Mapping[int, Collection[int]], areas: Sequence[int]
+) -> list[Missing]:
+    """Which of the areas are annotated on no section of a part, for the parts that the split has; parts first.
+
+    Args:
+        split: of one brain's sections.
+        classes: by section, the classes annotated on it; a section that is not named has none.
+        areas: the classes that should occur in every part.
+    """
+    found: list[Missing] = []
+    for part in PARTS:
+        chosen = [section for section, kind in split.items() if kind == part]
+        there = {index for section in chosen for index in classes.get(section, ())}
+        found.extend(Missing(part, area) for area in areas if chosen and area not in there)
+    return found
 
 
 def position_mm(section: Section) -> float:

@@ -48,6 +48,11 @@ def read_annotation(path: Path, label_set: LabelSet) -> list[Annotated]:
     return found
 
 
+def annotated_classes(path: Path, label_set: LabelSet) -> frozenset[int]:
+    """Indices of the classes that occur in an annotation; InputError as `read_annotation`."""
+    return frozenset(piece.class_index for piece in read_annotation(path, label_set))
+
+
 def write_annotation(path: Path, annotated: Sequence[Annotated], label_set: LabelSet) -> None:
     """Write annotations as a FeatureCollection that QuPath opens with class names and colours, atomically."""
     features = [
