@@ -37,7 +37,8 @@ TILT_SD = 0.25
 """SD of a pyramid's direction around the radial one, in radians."""
 COLUMN_UM = 80.0
 """Width of a column with its gap; published: 50 to 100 µm in human (Buxhoeveden & Casanova 2002: about 80)."""
-# E[x²] / E[x]² of what a cell takes: of its area, log-normal with SD 2 SIZE_SD, times that of its opacity 1 - 3 (1 - mean) f², f uniform
+# E[x²] / E[x]² of what a cell takes: of its area, log-normal with SD 2 SIZE_SD, times that of its opacity, which is
+# 1 - 3 (1 - mean) f² with f uniform
 NEURON_SQUARE = float(np.exp(4 * SIZE_SD**2) * (1 + 0.8 * (1 / NEURON_OPACITY - 1) ** 2))
 GLIA_SQUARE = float(np.exp(4 * SIZE_SD**2) * (1 + 0.8 * (1 / GLIA_OPACITY - 1) ** 2))
 MOST = 512

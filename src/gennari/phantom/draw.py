@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from gennari.phantom.cells import CellTables, between_cells, cell_tables, scatter
 from gennari.phantom.damage import Damage, damage
-from gennari.phantom.expose import Lattice, neuropil_lattice, photograph, tissue_lattice, tissue_light
+from gennari.phantom.expose import Lattice, neuropil_lattice, photograph, smooth_edge, tissue_lattice, tissue_light
 from gennari.phantom.individual import Individual
 from gennari.phantom.layers import COLUMN_LABEL
 from gennari.phantom.nuisance import Condition, light_at, misregistered, section_condition
@@ -107,7 +107,8 @@ class PhantomSectionReader:
     def tissue(self, grid: Grid, spacing_um: float) -> Lattice:
         """Where tissue lies under a window, at another spacing."""
         corner, shape = _covering(grid, spacing_um)
-        return tissue_lattice(cut_tissue(self.near, self.section, corner, shape, spacing_um), corner, spacing_um)
+        tissue = cut_tissue(self.near, self.section, corner, shape, spacing_um)
+        return smooth_edge(tissue_lattice(tissue, corner, spacing_um))
 
     def __getstate__(self) -> dict[str, object]:
         # what was worked out once stays behind when a reader is sent to another process

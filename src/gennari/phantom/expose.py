@@ -8,6 +8,7 @@ from typing import no_type_check
 import numpy as np
 from jaxtyping import Bool, Float32
 from numba import njit
+from scipy import ndimage
 
 from gennari.phantom.chance import key, normal
 from gennari.phantom.grain import Lattice, grain_at, grain_of, interpolated
@@ -15,6 +16,8 @@ from gennari.phantom.paint import Grid
 from gennari.phantom.tiles import Tiles
 
 LUMEN_TRANSMISSION = 0.97
+EDGE_SD, EDGE_ROUGHNESS, ROUGHEST = 1.2, 0.6, 0.3
+"""The contour of tissue at fine spacing: smoothed by this many steps of its lattice, and rough by the grain."""
 GLASS = 255.0
 DUST_TRANSMISSION = 0.12
 
@@ -35,6 +38,12 @@ def neuropil_lattice(tiles: Tiles, base: Float32[np.ndarray, "h w"], aligned: bo
 def tissue_lattice(tissue: Bool[np.ndarray, "h w"], corner: tuple[int, int], spacing_um: float) -> Lattice:
     """1 where a pixel of a block of the section's grid of this spacing is tissue."""
     return _centres(tissue.astype(np.float32), corner, spacing_um)
+
+
+def smooth_edge(lattice: Lattice) -> Lattice:
+    """The same tissue with the steps of its pixels smoothed away: fine windows show its contour."""
+    values = np.asarray(ndimage.gaussian_filter(lattice.values, EDGE_SD, mode="nearest"))
+    return lattice._replace(values=values)
 
 
 def _centres(values: Float32[np.ndarray, "h w"], corner: tuple[int, int], spacing_um: float) -> Lattice:
@@ -100,12 +109,14 @@ def _tissue_light(seed, grid, grain, tissue, neuropil, light, cells, lumen, wall
             inside = interpolated(tissue, row, col)
             if inside <= 0:
                 continue
+            factor = grain_at(seed, grain, row, col, grid.spacing_um)
             if grid.spacing_um < 0.5 * tissue.step_um:
-                # a fine pixel meets the contour itself: half way between tissue and glass, one pixel wide
-                inside = min(max((inside - 0.5) * tissue.step_um / grid.spacing_um + 0.5, 0.0), 1.0)
+                # a fine pixel meets the contour itself: half way between tissue and glass, a few pixels wide
+                rough = min(max(EDGE_ROUGHNESS * (factor - 1.0), -ROUGHEST), ROUGHEST)
+                inside = min(max((inside - 0.5 + rough) * tissue.step_um / grid.spacing_um + 0.5, 0.0), 1.0)
                 if inside <= 0:
                     continue
-            between = interpolated(neuropil, row, col) * grain_at(seed, grain, row, col, grid.spacing_um)
+            between = interpolated(neuropil, row, col) * factor
             through = np.exp(-between) * cells[i, j]
             if vascular:
                 through = through * wall[i, j] * (1 - lumen[i, j]) + LUMEN_TRANSMISSION * lumen[i, j]

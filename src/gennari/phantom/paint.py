@@ -1,7 +1,8 @@
 """Cells become light: drawn one by one where pixels are fine, added up where pixels are coarse.
 
-Both leave the same mean: a cell takes the same at every spacing (phantom/shapes.py). Coarse pixels are exp(-M) (1 - (S - M)) with S what their cells take and M its expectation: the mean of fine pixels is exp(-M)
-exactly, since cells are a Poisson process, and the deviation is its first order.
+Both leave the same mean: a cell takes the same at every spacing (phantom/shapes.py). Coarse pixels are
+exp(-M) (1 - (S - M)) with S what their cells take and M its expectation: the mean of fine pixels is exp(-M) exactly,
+since cells are a Poisson process, and the deviation is its first order.
 """
 
 from typing import NamedTuple, no_type_check

@@ -1,8 +1,8 @@
-"""Vessels of a section: bent tubes with a thin dark wall and endothelial nuclei, round or long as the section cuts them.
+"""Vessels of a section: bent tubes with a thin dark wall and endothelial nuclei, as long as the section cuts them.
 
 Vessels are a Poisson process in tiles of their own. Most are capillaries (lumen 5 to 8 µm), few reach 40 µm, as counted
 in human cortex (Duvernoy 1981; Cassot 2006: mean diameter about 6.5 µm). Most lie within the section, tissue above or
-below them, and look grey; where the section opens one, or the tissue has shrunk from it, its lumen is as bright as glass.
+below them, and look grey; where the section opens one, or tissue has shrunk from it, its lumen is as bright as glass.
 """
 
 from typing import no_type_check
