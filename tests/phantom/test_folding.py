@@ -120,8 +120,18 @@ def test_too_much_is_refused(left, rng):
 
 def test_prisms_that_turn_over_are_refused(left, rng, monkeypatch):
     monkeypatch.setattr(folding, "MAX_STRAIN", 100.0)
+    monkeypatch.setattr(folding, "MAX_THICKER", 100.0)
     with pytest.raises(InputError, match=r"would turn .* more prisms over; lower them"):
         fold(left, 0.0, 6.0, rng)
+
+
+def test_folds_are_lower_where_cortex_would_not_keep_its_thickness(left, monkeypatch):
+    monkeypatch.setattr(folding, "MAX_THICKER", 0.01)
+    monkeypatch.setattr(folding, "MIN_SHARE", 0.0)
+    drawn = fold(left, DEPTH_SD, FOLDING_MM, np.random.default_rng(0))
+    thickness, cortex = _thickness_mm(left), ~left.medial_wall & (_thickness_mm(left) > 1)
+    change = np.abs(_thickness_mm(drawn)[cortex] / thickness[cortex] - 1).mean()
+    assert change == pytest.approx(0.01, rel=0.05)
 
 
 def test_where_space_would_be_pressed_too_hard_folds_are_lower(left):

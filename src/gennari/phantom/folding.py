@@ -31,6 +31,8 @@ SPACE_MM, GRID_MM = 2.0, 1.5
 """SD of the averaging in space, and the grid it is done on."""
 MAX_STRAIN = 0.8
 """The displacement changes by no more than this per mm anywhere, or it is lowered; below 1 it cannot fold space."""
+MAX_THICKER = 0.05
+"""Cortex keeps its thickness up to this mean relative change, or the displacement is lowered."""
 MIN_SHARE = 0.75
 """It is not lowered further: who asks for more than surfaces can have is told so."""
 MAX_GROWTH = 0.005
@@ -61,10 +63,12 @@ def fold(hemisphere: Hemisphere, depth_sd: float, folding_mm: float, rng: np.ran
     space = _Space(mid.vertices_mm)
     field = space.average(deeper) + space.average(own)
     both = np.concatenate([hemisphere.pial.vertices_mm, hemisphere.white.vertices_mm])
+    change = space.read(field, both)
     share = min(1.0, MAX_STRAIN / float(space.strain(field, both).max()))
+    share = min(share, MAX_THICKER / _mean_thicker(hemisphere, both + share * change) * share)
     if share < MIN_SHARE:
         raise _too_much(f"leave {100 * share:.0f} % of the folds", depth_sd, folding_mm)
-    moved = both + share * space.read(field, both)
+    moved = both + share * change
     faces = mid.faces
     pial, white = (TriangleMesh(vertices_mm=points, faces=faces) for points in np.split(moved, 2))
     before = turned_prisms(hemisphere.pial, hemisphere.white).mean()
@@ -97,6 +101,15 @@ def turned_prisms(pial: TriangleMesh, white: TriangleMesh) -> Bool[np.ndarray, "
     volume = np.stack([sign * np.einsum("fx,fx->f", np.cross(j - i, k - i), m - i) for i, j, k, m, sign in corners])
     volume = np.where(even, volume, -volume)
     return (volume * np.sign(np.median(volume)) < 0).any(axis=0)
+
+
+def _mean_thicker(hemisphere: Hemisphere, moved: Float[np.ndarray, "v2 3"]) -> float:
+    """Mean relative change of the thickness of cortex over 1 mm, pial and white vertices moved to `moved`."""
+    before = np.linalg.norm(hemisphere.pial.vertices_mm - hemisphere.white.vertices_mm, axis=1)
+    pial, white = np.split(moved, 2)
+    cortex = ~hemisphere.medial_wall & (before > 1.0)
+    after = np.linalg.norm(pial - white, axis=1)
+    return max(float(np.abs(after[cortex] / before[cortex] - 1).mean()), 1e-12)
 
 
 def _too_much(what: str, depth_sd: float, folding_mm: float) -> InputError:
