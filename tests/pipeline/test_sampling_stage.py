@@ -9,6 +9,7 @@ from gennari.data.pack import open_pack
 from gennari.errors import InputError
 from gennari.pipeline.learning import pairs_of
 from gennari.pipeline.sampling import pretext_brain, sections_of, split_of
+from gennari.pipeline.splitting import draw_splits
 from gennari.pipeline.stages import Run
 from gennari.sources.dataset import open_dataset
 from gennari.sources.tables import read_pairs, read_patches
@@ -24,10 +25,12 @@ def pairs(finished):
     return read_pairs(finished.path("pairs.parquet"))
 
 
-def test_the_saved_split_is_the_one_every_stage_computes(finished):
+def test_the_saved_split_is_the_one_that_is_drawn_and_every_stage_reads_it(finished):
+    drawn, _ = draw_splits(finished, lambda tick: None)
     saved = json.loads(finished.path("split.json").read_text())
     for brain in finished.dataset.brains():
-        assert saved[brain.name] == {str(key): kind for key, kind in split_of(finished, brain).items()}
+        assert saved[brain.name] == {str(key): kind for key, kind in drawn[brain.name].items()}
+        assert split_of(finished, brain) == drawn[brain.name]
 
 
 def test_patches_are_of_the_unlabelled_brain_only_and_carry_their_sections_split(finished, patches):
