@@ -33,7 +33,7 @@ MAX_STRAIN = 0.8
 """The displacement changes by no more than this per mm anywhere, or it is lowered; below 1 it cannot fold space."""
 MAX_THICKER = 0.05
 """Cortex keeps its thickness up to this mean relative change, or the displacement is lowered."""
-MIN_SHARE = 0.75
+MIN_SHARE = 0.5
 """It is not lowered further: who asks for more than surfaces can have is told so."""
 MAX_GROWTH = 0.005
 """The share of turned prisms may grow by this much."""
