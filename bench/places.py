@@ -86,8 +86,3 @@ class Cut:
             )
             for row, col in found
         ]
-
-
-def middle(places: list[Place]) -> Place | None:
-    """The one in the middle of a list, None of an empty one."""
-    return places[len(places) // 2] if places else None

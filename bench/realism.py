@@ -113,7 +113,9 @@ def drawn_patches(brain: Brain) -> list[np.ndarray]:
     held = [places for places in by_section if places]
     if not held:
         raise SystemExit(f"no section of the brain meets {AREA}; try another preset")
-    chosen = [held[k % len(held)][(2 * (k // len(held)) + 1) * len(held[k % len(held)]) // 8] for k in range(PLACES)]
+    # one of each section in turn, from the middle of its places on
+    turns = [(held[k % len(held)], (0.5 + k / PLACES) % 1) for k in range(PLACES)]
+    chosen = [places[int(share * len(places))] for places, share in turns]
     return [place.reader.read(place.window((SIZE_PX, SIZE_PX), 1.0)) for place in chosen]
 
 
