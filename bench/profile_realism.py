@@ -158,7 +158,8 @@ def strip_counts() -> dict[str, object]:
     """Cells of each layer over those of the real strip, for the most comparable column and for FF, which is not drawn.
 
     Comparable is the column with the smallest sum of absolute differences of the counts' logarithms; the cortex's
-    thickness is the published one, held within what the strip allows.
+    thickness is the published one, held within what the strip allows. LC2 and FF were put into the tables
+    because they fit this strip: the ratios show that a published type fits it, not that the phantom predicted it.
     """
     wanted = np.log(REAL_STRIP)
     counts = {}

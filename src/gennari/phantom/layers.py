@@ -1,10 +1,10 @@
 """Layers of the phantom's areas: how many cells, how large, how thick, in each of its cytoarchitectures.
 
 hOc1 and hOc2 are von Economo & Koskinas' OC and OB (`phantom/published.py`). Julich areas beyond hOc2 have no published
-counts of their own: they are mixtures of his types. Factors per layer are chosen by us after the qualitative
-descriptions (Rottschy 2007, Kujovic 2013, Malikovic 2007 and 2016, Caspers 2013, Lorenz 2017) and steered by a real
-brain: with the printed numbers alone, areas deviate from their mean in ways unlike BigBrain's (median correlation
--0.2). They are the phantom's, not measurements.
+counts of their own: they are mixtures of his types, with factors per layer. The mixtures and thicknesses are meant to
+follow the qualitative descriptions (Rottschy 2007, Kujovic 2013, Malikovic 2007 and 2016, Caspers 2013, Lorenz 2017);
+the factors on density are fitted to BigBrain: with the printed numbers alone, areas deviate from their mean in ways
+unlike the real ones (median correlation -0.2). They are the phantom's, not measurements.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,8 +47,9 @@ class AreaRecipe:
     density_factor: tuple[float, ...] = (1.0,) * 6
 
 
-# Factors on density, I to VI: directions after the descriptions cited above where they say any, sizes in tenths and
-# steered by how far the areas of the left hemisphere deviate from their mean in BigBrain (the right one judges):
+# Factors on density, I to VI, in steps of a tenth. Fitted, not published: a ridge regression on how far areas of
+# BigBrain's left hemisphere deviate from their mean gave the directions, summed up in the rules below and rounded.
+# The right hemisphere was not in the fit, but was looked at when choosing among variants: it is no held-out test.
 # - VI is pale in hOc1 to hOc4d (OC's VIa is printed twice as dense as any other), dark in FG1, FG2 and hOc4la;
 # - II and III are dense near the calcarine, sparse ventrally, V sparse in FG3 and FG4 (PH and TF print sizes up to the
 #   giant cells of IIIc and Vb, and the middle of such a range lies above the mean);

@@ -6,7 +6,8 @@ border cells of OB IIIc). Sublayers whose thickness is not printed share their l
 wall. OA IV is printed as 15,000 cells per mm³, ten times below every neighbour; it is read as 150,000 here.
 
 OC is hOc1, OB hOc2, OA hOc3 and beyond; PH and TF lie ventrally, PE, PG, TE and LC2 around the thirteen areas.
-FF, nearly without layer IV, is not drawn: a real strip whose cells were counted looks like it.
+FF, nearly without layer IV, is not drawn: of all his areas its counts are among the nearest to a real strip's, and it
+was picked for that; so was LC2, the nearest posterior one.
 """
 
 from collections.abc import Mapping
@@ -25,12 +26,14 @@ than glia; cells of layer IV counted in a real section of BigBrain, glia among t
 NEUROPIL = ((0.68, 0.68), (0.7, 0.69), (0.69, 0.67), (0.65, 0.65), (0.65, 0.65), (0.67, 0.69))
 """Share of light that tissue between the cells lets through, at the top and the bottom of each layer; ours. I and II
 hold thin tufts without Nissl substance; below, dendrites of pyramids stain; myelin makes VI pale towards the white
-matter. Without it the mean profile over areas would be darkest in III instead of IV and V, as sections show it."""
+matter: that is the reading, the values are chosen so that the mean profile over areas resembles BigBrain's, darkest in
+IV and V; without them III would be."""
 
 GLIA_PER_MM3 = (12e3, 25e3, 25e3, 25e3, 30e3, 35e3)
 """Glia by layer. Published for the human grey matter as a whole: 30-60 thousand per mm³ (Haug 1987), 1.49 a neuron
 (Pelvig et al. 2008: 37 thousand at 25 thousand neurons), of which automatic segmentation sees fewer. That they grow
-denser towards the white matter, with the oligodendrocytes, and few in layer I is our reading of stained sections."""
+denser towards the white matter, with the oligodendrocytes, and few in layer I is ours; layer I was set low after
+cells counted in a real strip of BigBrain."""
 
 PYRAMIDAL = (0.05, 0.6, 0.8, 0.3, 0.85, 0.7)
 """Share of pyramids among neurons, by layer. Together they are 70-85 % (DeFelipe & Fariñas 1992); layer I has hardly
