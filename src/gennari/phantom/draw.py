@@ -17,7 +17,7 @@ from gennari.phantom.expose import Lattice, neuropil_lattice, photograph, smooth
 from gennari.phantom.individual import Individual
 from gennari.phantom.layers import COLUMN_LABEL
 from gennari.phantom.nuisance import Condition, light_at, misregistered, section_condition
-from gennari.phantom.paint import FINE_UM, Grid, add_cells, paint_cells, passing
+from gennari.phantom.paint import FINE_UM, Grid, add_cells, paint_cells
 from gennari.phantom.settings import PhantomSettings
 from gennari.phantom.tiles import TILE_UM, NearPlane, Sheet, Tiles, cut_tiles, cut_tissue, near_plane, sheet_of
 from gennari.phantom.vessels import paint_vessels, scatter_vessels
@@ -29,13 +29,13 @@ LIGHT_STEP_UM = 2000.0
 COARSE_UM = 128.0
 """From this spacing on tiles are half a pixel wide: cells are others than in finer windows, their law is the same."""
 BAND_PX = 384
+FINE_MARGIN, EDGE_MARGIN = 6, 8
+"""Tiles: dendrites reach 150 µm, and the outermost tile's slope is one-sided. Steps of the edge: its smoothing."""
 NONE = np.zeros((1, 1), np.float32)
 
 
 def as_it_lies(individual: Individual, section: Section, settings: PhantomSettings) -> Individual:
-    """The individual with its surfaces where this section's tissue is: truth follows it, the data set's surfaces do
-    not.
-    """
+    """The individual with its surfaces where this section's tissue is: truth follows it, the data set does not."""
     condition = section_condition(individual, section, settings.nuisance)
     return replace(individual, hemispheres=misregistered(individual.hemispheres, section, condition))
 
@@ -100,13 +100,13 @@ class PhantomSectionReader:
         return near_plane(lying, self.section)
 
     def tiles(self, grid: Grid, tile_um: float) -> Tiles:
-        """The tiles under a window, with a margin of two."""
-        corner, shape = _covering(grid, tile_um)
+        """The tiles under a window, with those whose cells reach into it."""
+        corner, shape = _covering(grid, tile_um, FINE_MARGIN if grid.spacing_um < FINE_UM else 3)
         return cut_tiles(self.near, self.sheet, self.section, corner, shape, tile_um)
 
     def tissue(self, grid: Grid, spacing_um: float) -> Lattice:
         """Where tissue lies under a window, at another spacing."""
-        corner, shape = _covering(grid, spacing_um)
+        corner, shape = _covering(grid, spacing_um, EDGE_MARGIN)
         tissue = cut_tissue(self.near, self.section, corner, shape, spacing_um)
         return smooth_edge(tissue_lattice(tissue, corner, spacing_um))
 
@@ -129,14 +129,13 @@ class PhantomSectionReader:
             edge = self.tissue(grid, EDGE_UM)
             base = between_cells(tiles, self.sheet, self.tables)
         else:
-            taken, expected, base = add_cells(self.seed, tiles, self.sheet, self.tables, columnar, grid)
-            cells = passing(taken, expected, grid.spacing_um)
+            cells, base = add_cells(self.seed, tiles, self.sheet, self.tables, columnar, grid)
             lumen, wall = NONE, NONE
             if grid.spacing_um < COARSE_UM:
                 vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
                 lumen, wall = paint_vessels(vessels, grid)
             edge = tissue_lattice(tiles.tissue, (tiles.first_row, tiles.first_col), tile_um)
-        neuropil = neuropil_lattice(tiles, base, aligned=grid.spacing_um == tile_um and abs(grid.sin) < 1e-9)
+        neuropil = neuropil_lattice(tiles, base, aligned=_on_tiles(grid, tile_um))
         holes, double = harmed.holes, harmed.double
         light = self._light_lattice(low, high)
         return tissue_light(self.seed, grid, edge, neuropil, light, cells, lumen, wall, double, holes)
@@ -190,12 +189,19 @@ def grid_of(window: Window) -> Grid:
     )
 
 
-def _covering(grid: Grid, step_um: float) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Corner and shape, in steps, of a block that covers a window with a margin of two."""
+def _covering(grid: Grid, step_um: float, margin: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Corner and shape, in steps, of a block that covers a window with a margin of so many."""
     low, high = extent_um(grid)
     # a grid that fits must not gain a row by rounding
-    first, last = (np.floor(low / step_um + 1e-6).astype(int) - 2, np.ceil(high / step_um - 1e-6).astype(int) + 2)
+    first = np.floor(low / step_um + 1e-6).astype(int) - margin
+    last = np.ceil(high / step_um - 1e-6).astype(int) + margin
     return (int(first[0]), int(first[1])), (int(last[0] - first[0]), int(last[1] - first[1]))
+
+
+def _on_tiles(grid: Grid, tile_um: float) -> bool:
+    """Whether the pixels are tiles."""
+    corner = np.array([grid.row0_um, grid.col0_um]) / tile_um
+    return grid.spacing_um == tile_um and abs(grid.sin) < 1e-9 and bool((abs(corner - np.rint(corner)) < 1e-6).all())
 
 
 def extent_um(grid: Grid) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:

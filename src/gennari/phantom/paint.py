@@ -1,8 +1,8 @@
 """Cells become light: drawn one by one where pixels are fine, added up where pixels are coarse.
 
-Both leave the same mean: a cell takes the same at every spacing (phantom/shapes.py). Coarse pixels are
-exp(-M) (1 - (S - M)) with S what their cells take and M its expectation: the mean of fine pixels is exp(-M) exactly,
-since cells are a Poisson process, and the deviation is its first order.
+The cells are the same, and a cell takes the same at every spacing (phantom/shapes.py). A coarse pixel is the product of
+(1 - what a cell takes of it): its mean is exp(-M) with M the expected sum, as that of fine pixels is, since cells are a
+Poisson process; their variance is the same to a few hundredths (tests/phantom/test_draw.py).
 """
 
 from typing import NamedTuple, no_type_check
@@ -18,24 +18,30 @@ from gennari.phantom.cells import (
     KIND,
     PYRAMID,
     ROW,
+    SHARP_UM,
+    SIZE_SD,
+    SOFT_UM,
     SOFTNESS,
     WIDTH,
     CellTables,
     columns_at,
     depth_at,
+    mixed_again,
     strata_of,
     stratum_at,
-    take,
     white_stratum,
 )
-from gennari.phantom.chance import following, key, normal, poisson, uniform
-from gennari.phantom.shapes import paint_ellipse, paint_pyramid
+from gennari.phantom.chance import NORMAL, following, key, part, poisson, uniform
+from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY
+from gennari.phantom.shapes import APICAL_SHARE, BASAL_SHARE, paint_ellipse, paint_pyramid
 from gennari.phantom.tiles import Sheet, Tiles
 
 FINE_UM = 5.0
 """Below this spacing cells are drawn with their shape."""
-TYPICAL_UM = 9.0
-"""Width of a typical cell with its smeared edge."""
+AREAS = np.exp(2 * (SIZE_SD * NORMAL - SIZE_SD**2)).astype(np.float32)
+"""Area of a cell over the mean, by the ten bits that choose it."""
+PROCESSES, PROCESSES_LONG = APICAL_SHARE + 2 * BASAL_SHARE, 2.4
+"""Part of what a pyramid takes that lies in its dendrites, and the side of the square they fill over the height."""
 
 
 class Grid(NamedTuple):
@@ -92,119 +98,90 @@ def _paint_cells(cells, grid, transmission):
 
 def add_cells(
     seed: int, tiles: Tiles, sheet: Sheet, tables: CellTables, columnar: float, grid: Grid
-) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"], Float32[np.ndarray, "n m"]]:
-    """What the cells of each coarse pixel take, the expectation of that, and -log transmission between cells by tile.
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "n m"]]:
+    """Share of light that passes the cells of each coarse pixel, and -log transmission between cells by tile.
 
-    Every quarter of a tile holds as many cells as in fine windows; their places inside it and their single sizes are
-    not drawn, only what they add to the variance. `passing` allows for
-    cells that pixels share.
+    Cells are those of fine windows, as squares of their area with its soft edge; dendrites fill a wider one.
     """
-    taken = np.zeros((grid.height, grid.width), np.float32)
-    expected = np.zeros((grid.height, grid.width), np.float32)
+    transmission = np.ones((grid.height, grid.width), np.float32)
     neuropil = np.zeros(tiles.face.shape, np.float32)
-    _add_cells(np.uint64(seed), tiles, sheet, tables, columnar, grid, taken, expected, neuropil)
-    return taken, expected, neuropil
-
-
-def passing(
-    taken: Float32[np.ndarray, "h w"], expected: Float32[np.ndarray, "h w"], spacing_um: float
-) -> Float32[np.ndarray, "h w"]:
-    """Share of light that passes the cells of coarse pixels; see the module's head.
-
-    A cell of width a that is spread evenly over pixels of width s leaves (1 - a / 3s) of its deviation along each axis.
-    """
-    out = np.ones(taken.shape, np.float32)
-    _passing(taken, expected, (1 - TYPICAL_UM / (3 * spacing_um)) ** 2, out)
-    return out
+    _add_cells(np.uint64(seed), tiles, sheet, tables, columnar, grid, transmission, neuropil)
+    return transmission, neuropil
 
 
 @no_type_check
 @njit(cache=True, error_model="numpy")
-def _passing(taken, expected, retained, out):
-    for row in range(out.shape[0]):
-        for col in range(out.shape[1]):
-            mean = expected[row, col]
-            if mean > 0:
-                out[row, col] = np.exp(-mean) * max(1 - retained * (taken[row, col] - mean), 0.05)
-
-
-@no_type_check
-@njit(cache=True, error_model="numpy")
-def _add_cells(seed, tiles, sheet, tables, columnar, grid, taken, expected, neuropil):
+def _add_cells(seed, tiles, sheet, tables, columnar, grid, transmission, neuropil):
     borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
     columns, share = np.zeros(3, np.int64), np.zeros(3)
-    half_um = 0.5 * tiles.tile_um
-    quarter_um2 = half_um * half_um
-    aligned = abs(grid.sin) < 1e-9
+    quarter_um = 0.25 * tiles.tile_um
     for row in range(tiles.face.shape[0]):
         for col in range(tiles.face.shape[1]):
             cortex = tiles.face[row, col] >= 0
             if not cortex and not tiles.white[row, col]:
                 continue
-            row_um = (tiles.first_row + row + 0.5) * tiles.tile_um
-            col_um = (tiles.first_col + col + 0.5) * tiles.tile_um
-            if not cortex:
-                # glia lie evenly: the tile is drawn as a whole
+            if cortex:
+                marked = strata_of(tiles, sheet, tables.border_mm, row, col, borders, factors, columns, share)
+                marked = min(columnar * marked, 1.0)
+            else:
                 white_stratum(tables, stratum)
-                neuropil[row, col] = stratum[5]
-                mean, amount = stratum[6] * 4 * quarter_um2, _amount(seed, tiles, row, col, 0, stratum, 4 * quarter_um2)
-                _share_out(grid, row_um, col_um, tiles.tile_um, mean, amount, aligned, expected, taken)
-                continue
-            marked = strata_of(tiles, sheet, tables.border_mm, row, col, borders, factors, columns, share)
-            marked = min(columnar * marked, 1.0)
+                neuropil[row, col] = tables.white_neuropil
+            inside = 0
             for quarter in range(4):
-                down, right = (quarter // 2 - 0.5) * half_um, (quarter % 2 - 0.5) * half_um
-                depth = depth_at(tiles, row, col, down, right)
-                if stratum_at(tables.strata, depth, borders, factors, columns, share, stratum) < 0:
-                    continue
-                neuropil[row, col] = stratum[5]
-                mean = stratum[6] * quarter_um2
-                if marked > 0:
-                    stratum[0] *= columns_at(tiles, row, col, down, right, marked)
-                    take(stratum)
-                    mean = stratum[6] * quarter_um2
-                amount = _amount(seed, tiles, row, col, quarter, stratum, quarter_um2)
-                _share_out(grid, row_um + down, col_um + right, half_um, mean, amount, aligned, expected, taken)
-
-
-@no_type_check
-@njit(cache=True, inline="always")
-def _amount(seed, tiles, row, col, quarter, stratum, area_um2):
-    """What the cells of a quarter take, µm²: as many as `quarter_cells` draws, of sizes that scatter as theirs."""
-    at = key(seed, 2 * (tiles.first_row + row) + quarter // 2, 2 * (tiles.first_col + col) + quarter % 2)
-    cells = stratum[0] + stratum[1]
-    if cells <= 0.0:
-        return 0.0
-    count = poisson(cells * area_um2, uniform(at))
-    if count == 0:
-        return 0.0
-    each = stratum[6] / cells
-    return max(count * each + np.sqrt(count) * stratum[7] * normal(following(at), 0), 0.0)
-
-
-@no_type_check
-@njit(cache=True, inline="always")
-def _share_out(grid, row_um, col_um, side_um, mean, amount, aligned, expected, taken):
-    """Add a square's amounts to the pixels it covers: to one if it lies inside one, else by overlap."""
-    row, col = to_px(grid, row_um, col_um)
-    half = 0.5 * side_um / grid.spacing_um
-    i, j = int(np.floor(row - half + 1e-6)), int(np.floor(col - half + 1e-6))
-    if aligned and row + half <= i + 1 + 1e-6 and col + half <= j + 1 + 1e-6:
-        if 0 <= i < grid.height and 0 <= j < grid.width:
-            share = 1.0 / (grid.spacing_um * grid.spacing_um)
-            expected[i, j] += mean * share
-            taken[i, j] += amount * share
-        return
-    _spread(grid, row, col, half, mean, expected)
-    _spread(grid, row, col, half, amount, taken)
+                if cortex:
+                    down, right = (2 * (quarter // 2) - 1) * quarter_um, (2 * (quarter % 2) - 1) * quarter_um
+                    depth = depth_at(tiles, row, col, down, right)
+                    if stratum_at(tables.strata, depth, borders, factors, columns, share, stratum) < 0:
+                        continue
+                    neuropil[row, col] += stratum[5]
+                    inside += 1
+                    if marked > 0:
+                        stratum[0] *= columns_at(tiles, row, col, down, right, marked)
+                _add_quarter(seed, tiles, row, col, quarter, stratum, grid, transmission)
+            if inside > 0:
+                neuropil[row, col] /= inside
 
 
 @no_type_check
 @njit(cache=True, error_model="numpy")
-def _spread(grid, row, col, half, amount_um2, out):
-    density = amount_um2 / (4 * half * half * grid.spacing_um * grid.spacing_um)
-    for i in range(max(int(np.floor(row - half)), 0), min(int(np.ceil(row + half)), grid.height)):
-        tall = min(row + half, i + 1.0) - max(row - half, float(i))
-        for j in range(max(int(np.floor(col - half)), 0), min(int(np.ceil(col + half)), grid.width)):
-            wide = min(col + half, j + 1.0) - max(col - half, float(j))
-            out[i, j] += density * tall * wide
+def _add_quarter(seed, tiles, row, col, quarter, stratum, grid, transmission):
+    """The cells of `quarter_cells`, with the same chance."""
+    half_um = 0.5 * tiles.tile_um
+    grid_row, grid_col = 2 * (tiles.first_row + row) + quarter // 2, 2 * (tiles.first_col + col) + quarter % 2
+    at = key(seed, grid_row, grid_col)
+    cells = stratum[0] + stratum[1]
+    count = poisson(cells * half_um * half_um, uniform(at))
+    if count == 0:
+        return
+    soma, glia = np.pi / 4 * stratum[2] * stratum[3], stratum[1] / cells
+    for _ in range(count):
+        at = following(at)
+        marks = mixed_again(at)
+        area, mean_opacity, kind_chance = soma, NEURON_OPACITY, part(at, 2)
+        if kind_chance < glia:
+            area, mean_opacity = GLIA_AREA_UM2, GLIA_OPACITY
+        area *= AREAS[int(marks & np.uint64(0x3FF))]
+        focus = part(at, 3) ** 2
+        opacity = 1.0 - 3.0 * (1.0 - mean_opacity) * focus
+        row_um, col_um = (grid_row + part(at, 0)) * half_um, (grid_col + part(at, 1)) * half_um
+        softness = SHARP_UM + (SOFT_UM - SHARP_UM) * focus
+        side = np.sqrt(area + softness * softness)
+        if kind_chance >= glia and (kind_chance - glia) / (1.0 - glia) < stratum[4]:
+            # as a square: what the dendrites take lies around the soma
+            reach = PROCESSES_LONG * np.sqrt(stratum[2] / stratum[3] * area)
+            _shade(grid, row_um, col_um, reach, PROCESSES * area * opacity, transmission)
+            area *= 1.0 - PROCESSES
+        _shade(grid, row_um, col_um, side, area * opacity, transmission)
+
+
+@no_type_check
+@njit(cache=True, inline="always", error_model="numpy")
+def _shade(grid, row_um, col_um, side_um, take_um2, transmission):
+    """Take from the pixels that a square covers."""
+    row, col = to_px(grid, row_um, col_um)
+    half, pale = 0.5 * side_um / grid.spacing_um, take_um2 / (side_um * side_um)
+    top, bottom, left, right = row - half, row + half, col - half, col + half
+    for i in range(max(int(np.floor(top)), 0), min(int(np.floor(bottom)) + 1, grid.height)):
+        dark = pale * (min(bottom, i + 1.0) - max(top, float(i)))
+        for j in range(max(int(np.floor(left)), 0), min(int(np.floor(right)) + 1, grid.width)):
+            transmission[i, j] *= 1.0 - dark * (min(right, j + 1.0) - max(left, float(j)))
