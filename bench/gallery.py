@@ -91,8 +91,8 @@ def _hoc2(path: Path, cuts: list[Cut], others: list[Cut]) -> None:
     panels = {
         "another individual and stain": _typical(others, "hOc2"),
         "artefact": _most(cuts, (1.8, 3.6), _damaged_share),
-        "curvature": _most(cuts, (1.6, 3.2), _bend),
-        "oblique cut": _most(cuts, (4.5, 9.0), lambda place: place.thickness_mm),
+        "curvature": _most(cuts, (1.6, 3.2), lambda place: _bend(place) if _whole(place) else -1.0),
+        "oblique cut": _most(cuts, (4.0, 9.0), lambda place: _inside(place) if _whole(place) else -1.0),
     }
     figure, axes = plt.subplots(1, 4, figsize=(10.5, 4.9), layout="constrained")
     for axis, (title, place) in zip(axes, panels.items(), strict=True):
@@ -114,6 +114,12 @@ def _damaged_share(place: Place) -> float:
     if harmed is None:
         return 0.0
     return -abs(float(harmed.holes.mean() + harmed.double.mean()) - 0.05) + 1.0
+
+
+def _inside(place: Place) -> float:
+    """Share of the window that is cortex: an oblique cut fills it."""
+    tiles = place.reader.tiles(grid_of(place.window((56, 32), 64.0)), 64.0)
+    return float((tiles.face >= 0).mean())
 
 
 def _bend(place: Place) -> float:
@@ -139,10 +145,12 @@ def _section(path: Path, individual: Individual, section: Section, settings: Pha
     reader = Cut.of(individual, sheet_of(individual), section, settings).reader
     image = draw_section(reader)
     labels = true_labels(as_it_lies(individual, section, settings), section, 64.0)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.6), layout="constrained")
-    left.imshow(image[::2, ::2], cmap="gray", vmin=0, vmax=255)
+    rows, cols = (np.flatnonzero((labels > 0).any(axis=axis)) for axis in (1, 0))
+    shown = (slice(max(rows[0] - 30, 0), rows[-1] + 30), slice(max(cols[0] - 30, 0), cols[-1] + 30))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 4.0), layout="constrained")
+    left.imshow(image[::2, ::2][shown], cmap="gray", vmin=0, vmax=255)
     left.set_title(f"section {section.id} at 32 µm, rated {section.quality}", fontsize=9)
-    right.imshow(labels, cmap=ListedColormap(LABEL_SET.colours), vmin=-0.5, vmax=len(LABEL_SET.names) - 0.5)
+    right.imshow(labels[shown], cmap=ListedColormap(LABEL_SET.colours), vmin=-0.5, vmax=len(LABEL_SET.names) - 0.5)
     right.set_title("its true labels", fontsize=9)
     present = [k for k in np.unique(labels) if k > 0]
     handles = [Patch(color=LABEL_SET.colours[k], label=LABEL_SET.names[k]) for k in present]

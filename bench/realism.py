@@ -22,7 +22,7 @@ from gennari.phantom.build import true_labels
 from gennari.phantom.draw import PhantomSectionReader, as_it_lies, draw_section, grid_of
 from gennari.phantom.geometry import folder_geometry
 from gennari.phantom.individual import Individual, make_individual
-from gennari.phantom.layers import LABEL_SET, LAYERS
+from gennari.phantom.layers import AREAS, LABEL_SET, LAYERS
 from gennari.phantom.observers import agreement, two_drawings
 from gennari.phantom.plan import plan_sections
 from gennari.phantom.settings import NO_NUISANCE, BrainPlan, PhantomSettings
@@ -203,8 +203,8 @@ def annotator_dice(brain: Brain) -> float:
 def seconds(brain: Brain) -> dict[str, float]:
     """Median seconds of a patch of 1019 x 1019 at 2 µm and of a section at 32 µm; a first call is not counted."""
     section = brain.sections[len(brain.sections) // 2]
-    places = Cut.of(brain.individual, brain.sheet, section, brain.settings).places(AREA, 0.5)
-    place = places[len(places) // 2]
+    cut = Cut.of(brain.individual, brain.sheet, section, brain.settings)
+    place = max((cut.places(name, 0.5) for name in AREAS), key=len)[0]
     patch = _median_seconds(lambda: place.reader.read(place.window((1019, 1019), 2.0)))
     readers = iter([brain.reader(section) for _ in range(4)])
     whole = _median_seconds(lambda: draw_section(next(readers)), repeats=3)

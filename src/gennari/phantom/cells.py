@@ -31,7 +31,7 @@ ROW, COL, HEIGHT, WIDTH, ANGLE, OPACITY, SOFTNESS, KIND, LAYER = range(9)
 (0 to 5, 6 in white matter)."""
 SIZE_SD = 0.22
 """SD of log extent among cells of a stratum."""
-SHARP_UM, SOFT_UM = 0.8, 8.0
+SHARP_UM, SOFT_UM = 0.8, 7.0
 """Width of a cell's edge in the middle of the section and near its surfaces."""
 TILT_SD = 0.25
 """SD of a pyramid's direction around the radial one, in radians."""

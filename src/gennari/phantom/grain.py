@@ -13,7 +13,7 @@ from numba import njit
 from gennari.phantom.chance import key, normal
 from gennari.phantom.paint import Grid
 
-GRAIN_UM, GRAIN_SD = (3.0, 7.0, 28.0), (0.16, 0.2, 0.17)
+GRAIN_UM, GRAIN_SD = (3.0, 7.0, 28.0), (0.2, 0.32, 0.28)
 """Lattices, and the SD at their nodes as a share of -log transmission; set by the spectrum of a stained section at 1 µm
 (docs/data.md)."""
 SKEWED = (False, True, True)
