@@ -4,6 +4,7 @@ python bench/gallery.py --out docs/images
 """
 
 import argparse
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from PIL import Image
 
 from gennari.phantom.build import true_labels
 from gennari.phantom.damage import damage
@@ -157,11 +159,17 @@ def _section(path: Path, individual: Individual, section: Section, settings: Pha
     right.legend(handles=handles, fontsize=6, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     for axis in (left, right):
         axis.set_axis_off()
-    _save(figure, path)
+    _save(figure, path, grey=False)
 
 
-def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
+def _save(figure: Figure, path: Path, grey: bool = True) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=100)
+    picture = Image.open(buffer).convert("RGB")
+    if grey:
+        # greys need no more than 64 levels, at a third of the size; labels keep their colours
+        picture = picture.quantize(64)
+    picture.save(path, optimize=True)
     plt.close(figure)
 
 
