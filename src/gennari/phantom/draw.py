@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 from scipy import ndimage
 
 from gennari.phantom.cells import CellTables, between_cells, cell_tables, scatter
+from gennari.phantom.coarse import ADDED_UM, sum_cells
 from gennari.phantom.damage import Damage, damage
 from gennari.phantom.expose import Lattice, neuropil_lattice, photograph, smooth_edge, tissue_lattice, tissue_light
 from gennari.phantom.individual import Individual
@@ -129,7 +130,8 @@ class PhantomSectionReader:
             edge = self.tissue(grid, EDGE_UM)
             base = between_cells(tiles, self.sheet, self.tables)
         else:
-            cells, base = add_cells(self.seed, tiles, self.sheet, self.tables, columnar, grid)
+            gather = sum_cells if grid.spacing_um >= ADDED_UM else add_cells
+            cells, base = gather(self.seed, tiles, self.sheet, self.tables, columnar, grid)
             lumen, wall = NONE, NONE
             if grid.spacing_um < COARSE_UM:
                 vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
