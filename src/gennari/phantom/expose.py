@@ -11,7 +11,7 @@ from numba import njit
 from scipy import ndimage
 
 from gennari.phantom.chance import key, normal
-from gennari.phantom.grain import Lattice, grain_at, grain_of, interpolated
+from gennari.phantom.grain import Lattice, between_at, grain_at, grain_of, interpolated
 from gennari.phantom.paint import Grid
 from gennari.phantom.tiles import Tiles
 
@@ -116,7 +116,7 @@ def _tissue_light(seed, grid, grain, tissue, neuropil, light, cells, lumen, wall
                 inside = min(max((inside - 0.5 + rough) * tissue.step_um / grid.spacing_um + 0.5, 0.0), 1.0)
                 if inside <= 0:
                     continue
-            between = interpolated(neuropil, row, col) * factor
+            between = between_at(grain, interpolated(neuropil, row, col), factor)
             through = np.exp(-between) * cells[i, j]
             if vascular:
                 through = through * wall[i, j] * (1 - lumen[i, j]) + LUMEN_TRANSMISSION * lumen[i, j]

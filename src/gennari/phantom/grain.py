@@ -19,6 +19,9 @@ GRAIN_UM, GRAIN_SD = (3.0, 7.0, 28.0), (0.2, 0.32, 0.28)
 SKEWED = (False, True, True)
 """Clouds are skewed: mostly a little paler than the mean, here and there much darker."""
 
+SKEW_LOSS = 0.89
+"""Light is an exponential: dark clouds count less. Share of the variance that is left, for neuropil of transmission 0.67."""
+
 
 class Lattice(NamedTuple):
     """Values on a regular lattice of the section, interpolated between its nodes.
@@ -39,10 +42,12 @@ class Grain(NamedTuple):
     Attributes:
         lattices: one a scale, SD included; step 0 where pixels are wider.
         pixel_sd: SD of the mean over a pixel of all those scales that are narrower than it.
+        variance: of all that is drawn, on the mean over places (4/9 of the nodes': bilinear interpolation).
     """
 
     lattices: tuple[Lattice, Lattice, Lattice]
     pixel_sd: float
+    variance: float
 
 
 def grain_of(seed: int, grid: Grid) -> Grain:
@@ -50,8 +55,9 @@ def grain_of(seed: int, grid: Grid) -> Grain:
     fine, middle, coarse = (_lattice(seed + k, grid, k) for k in range(3))
     narrow = [(sd, step_um / grid.spacing_um) for step_um, sd in zip(GRAIN_UM, GRAIN_SD, strict=True)]
     # pixels `1 / n` nodes wide leave a variance of n - 7 / 15 n² along each axis, for bilinear interpolation
-    left = sum((sd * (n - 7 / 15 * n * n)) ** 2 for sd, n in narrow if n < 1)
-    return Grain((fine, middle, coarse), float(np.sqrt(left)))
+    left = SKEW_LOSS * sum((sd * (n - 7 / 15 * n * n)) ** 2 for sd, n in narrow if n < 1)
+    drawn = sum(4 / 9 * sd * sd for sd, n in narrow if n >= 1)
+    return Grain((fine, middle, coarse), float(np.sqrt(left)), float(left + drawn))
 
 
 def _lattice(seed: int, grid: Grid, scale: int) -> Lattice:
@@ -90,6 +96,13 @@ def grain_at(seed, grain, row_um, col_um, spacing_um):
         at = key(seed, int(np.floor(row_um / spacing_um)), int(np.floor(col_um / spacing_um)))
         factor += grain.pixel_sd * normal(at, 0)
     return max(factor, 0.0)
+
+
+@no_type_check
+@njit(cache=True, inline="always")
+def between_at(grain, neuropil, factor):
+    """-log transmission of neuropil with its grain; to second order its mean transmission is the neuropil's alone."""
+    return neuropil * factor + 0.5 * neuropil * neuropil * grain.variance
 
 
 @no_type_check
