@@ -103,12 +103,10 @@ def _paint_vessels(vessels, grid, lumen, wall):
         cos = grid.cos * np.cos(vessel[ANGLE]) + grid.sin * np.sin(vessel[ANGLE])
         sin = -grid.sin * np.cos(vessel[ANGLE]) + grid.cos * np.sin(vessel[ANGLE])
         radius, half, edge = vessel[RADIUS], vessel[HALF_LENGTH], grid.spacing_um
-        # a disc or capsule smeared over `edge` gains pi edge² / 12, as cells do
-        area = np.pi * radius * radius + 4 * half * radius
-        open_share = vessel[OPEN] * area / (area + np.pi * edge * edge / 12)
+        open_share = vessel[OPEN] * _kept(radius, half, edge)
         halo = min(0.5 * radius, WIDEST_HALO_UM) if vessel[OPEN] > GREY and edge < radius else 0.0
         thick = max(WALL_UM, edge)
-        dark = WALL_OPACITY * WALL_UM / thick
+        dark = WALL_OPACITY * _wall_kept(radius + 0.5 * WALL_UM, half, thick)
         # across, a nucleus is smeared like the wall; along, it is longer than a fine pixel
         broad, long = max(NUCLEUS_WIDE_UM, edge), max(NUCLEUS_LONG_UM, edge)
         nucleus = NUCLEUS_OPACITY * NUCLEUS_WIDE_UM * NUCLEUS_LONG_UM / (broad * long)
@@ -131,6 +129,26 @@ def _paint_vessels(vessels, grid, lumen, wall):
                 if near < 1.0:
                     wall[i, j] *= 1.0 - dark * (1.0 - near)
                 wall[i, j] *= 1.0 - nucleus * _nucleus(away, along, side, vessel[PHASE], broad, long)
+
+
+@no_type_check
+@njit(cache=True)
+def _kept(radius, half, edge):
+    """Area of a capsule over what is drawn of it, its contour a ramp of width `edge` that may reach beyond its axis."""
+    area = np.pi * radius * radius + 4 * half * radius
+    if radius > 0.5 * edge:
+        return area / (area + np.pi * edge * edge / 12)
+    outer = radius + 0.5 * edge
+    return area / (np.pi * outer**3 / (3 * edge) + 2 * half * outer * outer / edge)
+
+
+@no_type_check
+@njit(cache=True)
+def _wall_kept(radius, half, thick):
+    """Area of a wall over what is drawn of it: a roof of half width `thick`, cut off at the axis."""
+    cut = max(thick - radius, 0.0)
+    drawn = 2 * np.pi * (radius * thick + cut**3 / (6 * thick)) + 4 * half * (thick - cut * cut / (2 * thick))
+    return WALL_UM * (2 * np.pi * radius + 4 * half) / drawn
 
 
 @no_type_check
