@@ -20,7 +20,7 @@ SKEWED = (False, True, True)
 """Clouds are skewed: mostly a little paler than the mean, here and there much darker."""
 
 SKEW_LOSS = 0.89
-"""Light is an exponential: dark clouds count less. Share of the variance that is left, for neuropil of transmission 0.67."""
+"""Light is an exponential, in which dark clouds count less: share of the variance left at a transmission of 0.67."""
 
 
 class Lattice(NamedTuple):
