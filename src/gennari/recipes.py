@@ -56,8 +56,8 @@ DEFAULT_BRAINS = (
     ),
 )
 
-# tissue by BigBrain's staining profiles, not by a wished Dice, and frozen: variance between areas over that within 0.131
-# (0.127 and 0.143 there), area deviations over the mean profile 0.31 (0.36 and 0.37); bench/profile_realism.py
+# tissue by BigBrain's staining profiles, not by a wished Dice, and frozen: variance between areas over that within
+# 0.131 (0.127 and 0.143 there), area deviations over the mean profile 0.31 (0.36 and 0.37); bench/profile_realism.py
 DEFAULT_PHANTOM = PhantomSettings(brains=DEFAULT_BRAINS).model_copy(
     update={"area_contrast": 1.0, "gradient": 0.2, "density_sd": 0.15, "boundary_sd": 0.08}
 )

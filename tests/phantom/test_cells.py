@@ -7,7 +7,6 @@ from scipy import stats
 from gennari.phantom.cells import (
     ANGLE,
     COL,
-    COLUMN_UM,
     GLIA,
     HEIGHT,
     KIND,
@@ -21,10 +20,7 @@ from gennari.phantom.cells import (
     SOFTNESS,
     TILT_SD,
     WIDTH,
-    between_cells,
-    cell_tables,
     scatter,
-    shares_of,
 )
 from gennari.phantom.layers import COLUMNS, SAMPLES, profile_tables
 from gennari.phantom.optics import (
@@ -35,6 +31,7 @@ from gennari.phantom.optics import (
     WHITE_NEUROPIL,
     cells_per_mm2,
 )
+from gennari.phantom.strata import COLUMN_UM, between_cells, cell_tables, shares_of
 from gennari.phantom.tiles import Sheet, Tiles
 
 ROWS, COLS, TILE_UM = 64, 128, 32.0

@@ -13,7 +13,10 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit
 
-from gennari.phantom.cells import (
+from gennari.phantom.chance import following, key, normal, poisson, uniform
+from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY
+from gennari.phantom.paint import Grid, to_px
+from gennari.phantom.strata import (
     GLIA_SQUARE,
     CellTables,
     columns_at,
@@ -23,16 +26,13 @@ from gennari.phantom.cells import (
     take,
     white_stratum,
 )
-from gennari.phantom.chance import following, key, normal, poisson, uniform
-from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY
-from gennari.phantom.paint import Grid, to_px
 from gennari.phantom.tiles import Sheet, Tiles
 
 ADDED_UM = 16.0
 """From this spacing on cells are added up."""
 ROUND_UM, PER_HEIGHT = 11.0, 0.7
-"""Width of a typical round cell with its smeared edge, and what a pyramid's processes add to it per µm of height; set by
-the variance that averaged fine pixels show (tests/phantom/test_draw.py)."""
+"""Width of a typical round cell with its smeared edge, and what a pyramid's processes add to it per µm of its height;
+set by the variance that averaged fine pixels show (tests/phantom/test_draw.py)."""
 DARKEST = 0.05
 
 

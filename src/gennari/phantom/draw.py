@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 from scipy import ndimage
 
-from gennari.phantom.cells import CellTables, between_cells, cell_tables, scatter
+from gennari.phantom.cells import scatter
 from gennari.phantom.coarse import ADDED_UM, sum_cells
 from gennari.phantom.damage import Damage, damage
 from gennari.phantom.expose import Lattice, neuropil_lattice, photograph, smooth_edge, tissue_lattice, tissue_light
@@ -20,6 +20,7 @@ from gennari.phantom.layers import COLUMN_LABEL
 from gennari.phantom.nuisance import Condition, light_at, misregistered, section_condition
 from gennari.phantom.paint import FINE_UM, Grid, add_cells, paint_cells
 from gennari.phantom.settings import PhantomSettings
+from gennari.phantom.strata import CellTables, between_cells, cell_tables
 from gennari.phantom.tiles import TILE_UM, NearPlane, Sheet, Tiles, cut_tiles, cut_tissue, near_plane, sheet_of
 from gennari.phantom.vessels import paint_vessels, scatter_vessels
 from gennari.records import Ribbon, Section, Window

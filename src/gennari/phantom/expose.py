@@ -72,8 +72,8 @@ def _carry_on(values, known):
 
 def tissue_light(
     seed: int, grid: Grid, tissue: Lattice, neuropil: Lattice, light: Lattice, cells: Float32[np.ndarray, "h w"],
-    lumen: Float32[np.ndarray, "h w"], wall: Float32[np.ndarray, "h w"], double: Float32[np.ndarray, "h w"],
-    holes: Float32[np.ndarray, "h w"],
+    lumen: Float32[np.ndarray, "_ _"], wall: Float32[np.ndarray, "_ _"], double: Float32[np.ndarray, "_ _"],
+    holes: Float32[np.ndarray, "_ _"],
 ) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:  # fmt: skip
     """Transmission of each pixel, 1 on glass, and where any tissue is.
 
@@ -84,7 +84,7 @@ def tissue_light(
         neuropil: -log transmission between cells.
         light: gain of -log transmission.
         cells: share of light that passes the cells.
-        lumen: share of the pixel inside vessels.
+        lumen: share of the pixel inside vessels; (1, 1) here and below where there is nothing of the kind.
         wall: share of light that passes their walls.
         double: share that lies double.
         holes: share that is bare glass.
@@ -135,7 +135,7 @@ def _tissue_light(seed, grid, grain, tissue, neuropil, light, cells, lumen, wall
 
 def photograph(
     seed: int, grid: Grid, transmission: Float32[np.ndarray, "h w"], where: Bool[np.ndarray, "h w"],
-    dust: Float32[np.ndarray, "h w"], camera_sd: float,
+    dust: Float32[np.ndarray, "_ _"], camera_sd: float,
 ) -> Float32[np.ndarray, "h w"]:  # fmt: skip
     """Grey values 0..255: dust on top, the camera's noise on tissue (glass is saturated).
 

@@ -19,21 +19,23 @@ from gennari.phantom.cells import (
     PYRAMID,
     ROW,
     SHARP_UM,
-    SIZE_SD,
     SOFT_UM,
     SOFTNESS,
     WIDTH,
-    CellTables,
-    columns_at,
-    depth_at,
     mixed_again,
-    strata_of,
-    stratum_at,
-    white_stratum,
 )
 from gennari.phantom.chance import NORMAL, following, key, part, poisson, uniform
 from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY
 from gennari.phantom.shapes import APICAL_SHARE, BASAL_SHARE, paint_ellipse, paint_pyramid
+from gennari.phantom.strata import (
+    SIZE_SD,
+    CellTables,
+    columns_at,
+    depth_at,
+    strata_of,
+    stratum_at,
+    white_stratum,
+)
 from gennari.phantom.tiles import Sheet, Tiles
 
 FINE_UM = 5.0
