@@ -22,7 +22,7 @@ def _neuropil(spacing_um: float, size: int) -> np.ndarray:
     )[0]
 
 
-@pytest.mark.parametrize("spacing_um, size", [(2.0, 1200), (8.0, 300), (32.0, 150)])
+@pytest.mark.parametrize(("spacing_um", "size"), [(2.0, 1200), (8.0, 300), (32.0, 150)])
 def test_the_mean_transmission_is_that_of_even_neuropil(spacing_um: float, size: int) -> None:
     assert _neuropil(spacing_um, size).mean() == pytest.approx(np.exp(-0.4), rel=0.004)
 
