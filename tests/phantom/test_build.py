@@ -94,7 +94,8 @@ def test_truth_is_true_of_the_image(phantom):
     truth = brain.truth(section.id)
     assert truth.spacing_um == section.spacing_um
     image = read_full(brain.image_path(section.id), section.spacing_um)
-    np.testing.assert_array_equal(truth.labels == 0, image == 255)
+    # pixels at the edge of tissue are partly glass, cracks are bare and dust lies anywhere
+    assert ((truth.labels == 0) != (image == 255)).mean() < 0.01
 
 
 def test_individuals_have_surfaces_and_atlases_of_their_own(phantom):

@@ -140,6 +140,11 @@ def photograph(
     """Grey values 0..255: dust on top, the camera's noise on tissue (glass is saturated).
 
     Args:
+        seed: the section's.
+        grid: the window's pixels.
+        transmission: of each pixel.
+        where: any tissue is.
+        dust: share that is opaque.
         camera_sd: in a pixel of 1 µm; a wider pixel is the mean of those it covers.
     """
     return _photograph(np.uint64(seed), grid, transmission, where, dust, camera_sd)

@@ -70,6 +70,7 @@ def outcome(run: Run, making_seconds: float = 0.0) -> Outcome:
         "seconds": round(making_seconds + sum(receipt.seconds for receipt in receipts(run)), 1),
         "report": str(run.path("report.html")),
     }
+    figures["areas_missing"] = len(missing)
     return Outcome(_table(summary, error, missing), figures)
 
 
