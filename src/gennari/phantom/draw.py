@@ -131,14 +131,16 @@ class PhantomSectionReader:
             edge = self.tissue(grid, EDGE_UM)
             base = between_cells(tiles, self.sheet, self.tables)
         else:
-            gather = sum_cells if grid.spacing_um >= ADDED_UM else add_cells
+            # sums of a quarter of a tile have no places inside it: they serve where no pixel cuts one
+            whole = grid.spacing_um >= ADDED_UM and _on_lattice(grid, 0.5 * tile_um)
+            gather = sum_cells if whole else add_cells
             cells, base = gather(self.seed, tiles, self.sheet, self.tables, columnar, grid)
             lumen, wall = NONE, NONE
             if grid.spacing_um < COARSE_UM:
                 vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
                 lumen, wall = paint_vessels(vessels, grid)
             edge = tissue_lattice(tiles.tissue, (tiles.first_row, tiles.first_col), tile_um)
-        neuropil = neuropil_lattice(tiles, base, aligned=_on_tiles(grid, tile_um))
+        neuropil = neuropil_lattice(tiles, base, aligned=grid.spacing_um == tile_um and _on_lattice(grid, tile_um))
         holes, double = harmed.holes, harmed.double
         light = self._light_lattice(low, high)
         return tissue_light(self.seed, grid, edge, neuropil, light, cells, lumen, wall, double, holes)
@@ -201,10 +203,11 @@ def _covering(grid: Grid, step_um: float, margin: int) -> tuple[tuple[int, int],
     return (int(first[0]), int(first[1])), (int(last[0] - first[0]), int(last[1] - first[1]))
 
 
-def _on_tiles(grid: Grid, tile_um: float) -> bool:
-    """Whether the pixels are tiles."""
-    corner = np.array([grid.row0_um, grid.col0_um]) / tile_um
-    return grid.spacing_um == tile_um and abs(grid.sin) < 1e-9 and bool((abs(corner - np.rint(corner)) < 1e-6).all())
+def _on_lattice(grid: Grid, step_um: float) -> bool:
+    """Whether the edges of pixels lie on multiples of a step."""
+    steps = np.array([grid.row0_um, grid.col0_um, grid.spacing_um]) / step_um
+    upright = min(abs(grid.sin), abs(grid.cos)) < 1e-9
+    return upright and bool((abs(steps - np.rint(steps)) < 1e-6).all())
 
 
 def extent_um(grid: Grid) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
