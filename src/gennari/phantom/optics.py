@@ -14,7 +14,7 @@ SECTION_THICKNESS_UM = 20.0
 NEURON_OPACITY, GLIA_OPACITY = 0.86, 0.85
 """Mean share of light that a cell body takes away."""
 GLIA_AREA_UM2 = 40.0
-"""Cells of layer I and of white matter, nearly all glia, have 40 and 43 µm² on the mean in a counted strip of BigBrain."""
+"""Cells of layer I and of white matter, nearly all glia: 40 and 43 µm² on the mean in a counted strip of BigBrain."""
 WHITE_NEUROPIL, WHITE_GLIA_PER_MM3 = 0.76, 60e3
 """White matter: myelin stays pale in a cell-body stain, and its glia lie dense."""
 

@@ -18,7 +18,8 @@ def atlas_labels(
     """The most probable class of each pixel by the atlas: background, white matter and cortex come from the surfaces.
 
     It knows the ribbon, which the networks do not: background and white matter are right but for the registration of
-    section and surfaces and the rounding of a coarser grid. On cortex the most probable area wins, other cortex having what the areas leave.
+    section and surfaces and the rounding of a coarser grid. On cortex the most probable area wins, other cortex having
+    what the areas leave.
     """
     ribbon = cut_ribbon(hemispheres, section, spacing_um)
     labels = white_matter(hemispheres, section, spacing_um, ribbon).astype(np.uint8)
