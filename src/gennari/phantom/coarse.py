@@ -30,7 +30,7 @@ from gennari.phantom.tiles import Sheet, Tiles
 
 ADDED_UM = 16.0
 """From this spacing on cells are added up."""
-ROUND_UM, PER_HEIGHT = 11.0, 0.7
+ROUND_UM, PER_HEIGHT = 10.3, 0.65
 """Width of a typical round cell with its smeared edge, and what a pyramid's processes add to it per µm of its height;
 set by the variance that averaged fine pixels show (tests/phantom/test_draw.py)."""
 DARKEST = 0.05
