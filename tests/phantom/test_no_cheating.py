@@ -27,7 +27,7 @@ from gennari.records import Section, Window
 AREAS = ("hOc1", "hOc2", "FG4", "PE")
 CHANCE = 1 / len(AREAS)
 BRAINS = ("A", "B")
-SECTIONS, PER_SECTION = 14, 6
+SECTIONS, PER_SECTION = 9, 8
 SIZE_PX, SPACING_UM, CUT_UM = (128, 24), 32.0, 128.0
 DEPTHS, DEPTH_UM = 24, 64.0
 SETTINGS = PhantomSettings(
@@ -190,9 +190,8 @@ def test_intact_patches_tell_their_area(intact):
     assert intact[1] >= 0.5
 
 
-@pytest.mark.parametrize("order", [(5, 4, 3, 2, 1, 0), (0, 4, 5, 1, 2, 3)])
-def test_permuted_layers_halve_the_accuracy(brains, intact, order):
-    tables = profile_tables(layer_order=order)
+def test_permuted_layers_halve_the_accuracy(brains, intact):
+    tables = profile_tables(layer_order=(5, 4, 3, 2, 1, 0))
     permuted = [replace(brain, individual=replace(brain.individual, tables=tables)) for brain in brains]
     found = [_balanced(intact[0][k](_profiles(permuted[1 - k])), _areas(brains[1 - k])) for k in range(2)]
     assert np.mean(found) <= 0.5 * intact[1]
