@@ -19,7 +19,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_N
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo       the whole method on a synthetic brain, then a report (about 13 minutes on two cores)"
+	@echo "make demo       the whole method on a synthetic brain, then a report (about 15 minutes on two cores)"
 	@echo "make test       lint, types, layers and all tests"
 	@echo "make test-fast  only the tests that take no more than a few seconds"
 	@echo "make lint       lint, types and layers"

@@ -29,7 +29,7 @@ def demo(
         out: folder for the data set and the run.
         surfaces: folder of GIfTI surfaces to build the phantom on instead of the bundled fsaverage5.
         on: the brains to build on these surfaces, such as A,B; the others stand on fsaverage5. All by default.
-        preset: demo (about 13 minutes on two cores) or tiny (a minute; its figures mean nothing).
+        preset: demo (about 15 minutes on two cores) or tiny (a minute; its figures mean nothing).
         workers: processes for drawing; all cores by default.
         as_json: print one JSON line last.
     """
