@@ -156,11 +156,13 @@ def _name(task: _Task) -> str:
 
 
 def _draw(task: _Task) -> None:
+    # the image is written last: where it stands, the rest of the section does too
+    folder = brain_folder(task.root, task.individual.name)
+    left = [section for section in task.sections if not (folder / image_name(section.id)).exists()]
+    if not left:
+        return
     sheet = sheet_of(task.individual)
-    for section in task.sections:
-        # the image is written last: where it stands, the rest of the section does too
-        if (brain_folder(task.root, section.brain) / image_name(section.id)).exists():
-            continue
+    for section in left:
         if task.role == "labelled":
             _write_labels(task, section)
         reader = PhantomSectionReader(individual=task.individual, sheet=sheet, section=section, settings=task.settings)

@@ -14,7 +14,7 @@ from numba import njit
 
 from gennari.phantom.chance import following, key, normal, part, poisson, uniform
 from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY
-from gennari.phantom.strata import SIZE_SD, CellTables, columns_at, depth_at, strata_of, stratum_at, white_stratum
+from gennari.phantom.strata import SIZE_SD, CellTables, quarter_stratum, strata_of, white_stratum
 from gennari.phantom.tiles import Sheet, Tiles
 
 ROUND, PYRAMID, GLIA = 0, 1, 2
@@ -94,7 +94,6 @@ def _scatter(seed, tiles, sheet, tables, columnar):
     drawn = np.empty((MOST, 9), np.float32)
     borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
     columns, share = np.zeros(3, np.int64), np.zeros(3)
-    quarter_um = 0.25 * tiles.tile_um
     for row in range(tiles.face.shape[0]):
         for col in range(tiles.face.shape[1]):
             cortex = tiles.face[row, col] >= 0
@@ -106,11 +105,9 @@ def _scatter(seed, tiles, sheet, tables, columnar):
             for quarter in range(4):
                 layer = 6
                 if cortex:
-                    down, right = (2 * (quarter // 2) - 1) * quarter_um, (2 * (quarter % 2) - 1) * quarter_um
-                    depth = depth_at(tiles, row, col, down, right)
-                    layer = stratum_at(tables.strata, depth, borders, factors, columns, share, stratum)
-                    if marked > 0:
-                        stratum[0] *= columns_at(tiles, row, col, down, right, marked)
+                    layer = quarter_stratum(
+                        tiles, tables, row, col, quarter, marked, borders, factors, columns, share, stratum
+                    )
                 else:
                     white_stratum(tables, stratum)
                 if layer < 0:

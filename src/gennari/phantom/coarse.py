@@ -16,16 +16,7 @@ from numba import njit
 from gennari.phantom.chance import following, key, normal, poisson, uniform
 from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY
 from gennari.phantom.paint import Grid, to_px
-from gennari.phantom.strata import (
-    GLIA_SQUARE,
-    CellTables,
-    columns_at,
-    depth_at,
-    strata_of,
-    stratum_at,
-    take,
-    white_stratum,
-)
+from gennari.phantom.strata import GLIA_SQUARE, CellTables, quarter_stratum, strata_of, white_stratum
 from gennari.phantom.tiles import Sheet, Tiles
 
 ADDED_UM = 16.0
@@ -96,14 +87,13 @@ def _sum_cells(seed, tiles, sheet, tables, columnar, grid, taken, expected, neur
             inside = 0
             for quarter in range(4):
                 down, right = (quarter // 2 - 0.5) * half_um, (quarter % 2 - 0.5) * half_um
-                depth = depth_at(tiles, row, col, down, right)
-                if stratum_at(tables.strata, depth, borders, factors, columns, share, stratum) < 0:
+                layer = quarter_stratum(
+                    tiles, tables, row, col, quarter, marked, borders, factors, columns, share, stratum
+                )
+                if layer < 0:
                     continue
                 inside += 1
                 neuropil[row, col] += stratum[5]
-                if marked > 0:
-                    stratum[0] *= columns_at(tiles, row, col, down, right, marked)
-                    take(stratum)
                 mean = stratum[6] * quarter_um2
                 amount = _amount(seed, tiles, row, col, quarter, stratum, quarter_um2)
                 width_um = ROUND_UM + PER_HEIGHT * stratum[4] * stratum[2]

@@ -27,15 +27,7 @@ from gennari.phantom.cells import (
 from gennari.phantom.chance import NORMAL, following, key, part, poisson, uniform
 from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY
 from gennari.phantom.shapes import APICAL_SHARE, BASAL_SHARE, paint_ellipse, paint_pyramid
-from gennari.phantom.strata import (
-    SIZE_SD,
-    CellTables,
-    columns_at,
-    depth_at,
-    strata_of,
-    stratum_at,
-    white_stratum,
-)
+from gennari.phantom.strata import SIZE_SD, CellTables, quarter_stratum, strata_of, white_stratum
 from gennari.phantom.tiles import Sheet, Tiles
 
 FINE_UM = 5.0
@@ -116,7 +108,6 @@ def add_cells(
 def _add_cells(seed, tiles, sheet, tables, columnar, grid, transmission, neuropil):
     borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
     columns, share = np.zeros(3, np.int64), np.zeros(3)
-    quarter_um = 0.25 * tiles.tile_um
     for row in range(tiles.face.shape[0]):
         for col in range(tiles.face.shape[1]):
             cortex = tiles.face[row, col] >= 0
@@ -131,14 +122,13 @@ def _add_cells(seed, tiles, sheet, tables, columnar, grid, transmission, neuropi
             inside = 0
             for quarter in range(4):
                 if cortex:
-                    down, right = (2 * (quarter // 2) - 1) * quarter_um, (2 * (quarter % 2) - 1) * quarter_um
-                    depth = depth_at(tiles, row, col, down, right)
-                    if stratum_at(tables.strata, depth, borders, factors, columns, share, stratum) < 0:
+                    layer = quarter_stratum(
+                        tiles, tables, row, col, quarter, marked, borders, factors, columns, share, stratum
+                    )
+                    if layer < 0:
                         continue
                     neuropil[row, col] += stratum[5]
                     inside += 1
-                    if marked > 0:
-                        stratum[0] *= columns_at(tiles, row, col, down, right, marked)
                 _add_quarter(seed, tiles, row, col, quarter, stratum, grid, transmission)
             if inside > 0:
                 neuropil[row, col] /= inside

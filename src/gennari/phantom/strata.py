@@ -173,6 +173,23 @@ def depth_at(tiles, row, col, down_um, right_um):
 
 
 @no_type_check
+@njit(cache=True, error_model="numpy")
+def quarter_stratum(tiles, tables, row, col, quarter, marked, borders, factors, columns, share, out):
+    """What to expect in a quarter (0 to 3) of a cortex tile, columns included; else as `stratum_at`.
+
+    marked: strength of columns at the tile, 0 to 1.
+    """
+    quarter_um = 0.25 * tiles.tile_um
+    down, right = (2 * (quarter // 2) - 1) * quarter_um, (2 * (quarter % 2) - 1) * quarter_um
+    depth = depth_at(tiles, row, col, down, right)
+    layer = stratum_at(tables.strata, depth, borders, factors, columns, share, out)
+    if layer >= 0 and marked > 0:
+        out[0] *= columns_at(tiles, row, col, down, right, marked)
+        take(out)
+    return layer
+
+
+@no_type_check
 @njit(cache=True, inline="always")
 def take(out):
     """Mean -log transmission of a stratum's cells, and the SD of what one of them takes."""
