@@ -80,6 +80,14 @@ def test_poisson_numbers_are_quantiles_of_the_poisson_distribution(mean):
     assert drawn.var() == pytest.approx(mean, rel=0.02)
 
 
+@pytest.mark.parametrize("mean", [701.0, 5000.0, 3e5])
+def test_large_poisson_numbers_have_the_mean_variance_and_skewness(mean):
+    drawn = _poisson(mean, (np.arange(4096) + 0.5) / 4096)
+    assert drawn.mean() == pytest.approx(mean, abs=0.02 * np.sqrt(mean))
+    assert drawn.var() == pytest.approx(mean, rel=0.02)
+    assert stats.skew(drawn) == pytest.approx(mean**-0.5, abs=0.01)
+
+
 def test_poisson_ends_at_2000_when_the_chance_is_1():
     assert _poisson(5.0, np.array([1.0]))[0] <= 2000
 

@@ -33,10 +33,13 @@ def _full(value: float, side=SIDE) -> np.ndarray:
     return np.full((side, side), value, np.float32)
 
 
-def _light(grid=None, tissue=None, between=0.4, gain=1.0, cells=None, lumen=NONE, wall=NONE, double=NONE, holes=NONE):
+def _light(
+    grid=None, tissue=None, between=0.4, light=1.0, gain=1.0, cells=None, lumen=NONE, wall=NONE, double=NONE, holes=NONE
+):
     grid = grid or _grid()
     cells = _full(1.0, grid.height) if cells is None else cells
-    return tissue_light(3, grid, tissue or _even(1.0), _even(between), _even(gain), cells, lumen, wall, double, holes)
+    tissue, between, light = tissue or _even(1.0), _even(between), _even(light)
+    return tissue_light(3, grid, tissue, between, light, gain, cells, lumen, wall, double, holes)
 
 
 def test_light_falls_off_with_what_lies_between_and_over_it():
@@ -46,11 +49,22 @@ def test_light_falls_off_with_what_lies_between_and_over_it():
     assert where.all()
 
 
-@pytest.mark.parametrize("gain", [0.8, 1.25])
-def test_stain_multiplies_minus_log_transmission(gain):
+@pytest.mark.parametrize("factor", [0.8, 1.25])
+def test_a_gradient_multiplies_minus_log_transmission(factor):
     plain, _ = _light(cells=_full(0.8))
-    stained, _ = _light(cells=_full(0.8), gain=gain)
-    np.testing.assert_allclose(np.log(stained), gain * np.log(plain), rtol=1e-4)
+    lit, _ = _light(cells=_full(0.8), light=factor)
+    np.testing.assert_allclose(np.log(lit), factor * np.log(plain), rtol=1e-4)
+
+
+@pytest.mark.parametrize("gain", [0.8, 1.25])
+def test_stain_multiplies_minus_log_transmission_between_cells_and_of_walls(gain):
+    between, _ = _light()
+    plain, _ = _light(cells=_full(0.8), lumen=_full(0.0), wall=_full(0.9))
+    stained, _ = _light(cells=_full(0.8), lumen=_full(0.0), wall=_full(0.9), gain=gain)
+    np.testing.assert_allclose(np.log(plain), np.log(between) + np.log(0.8) + np.log(0.9), rtol=1e-4)
+    # cells come drawn at the gain
+    expected = gain * (np.log(between) + np.log(0.9)) + np.log(0.8)
+    np.testing.assert_allclose(np.log(stained), expected, rtol=1e-4)
 
 
 def test_glass_lets_all_light_through():

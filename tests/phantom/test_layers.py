@@ -22,7 +22,7 @@ from gennari.phantom.layers import (
     profile_tables,
     recipe_tables,
 )
-from gennari.phantom.published import BASE_TYPES, NEUROPIL, PYRAMIDAL_STRIATE_IV, SHRINKAGE, SMALLEST_UM
+from gennari.phantom.published import BASE_TYPES, NEUROPIL, PYRAMIDAL_STRIATE_IV, SMALLEST_UM
 
 PER_SAMPLE = ("neurons_per_mm3", "soma_height_um", "soma_width_um", "pyramidal", "glia_per_mm3", "neuropil")
 NEIGHBOURS = (
@@ -50,8 +50,8 @@ def test_hoc1_is_von_economos_oc_with_cells_as_small_as_in_paraffin():
     }  # fmt: skip
     for entry, (cells, height, width) in expected.items():
         assert tables.neurons_per_mm3[row, entry] == pytest.approx(cells)
-        assert tables.soma_height_um[row, entry] == pytest.approx(max(SHRINKAGE * height, SMALLEST_UM))
-        assert tables.soma_width_um[row, entry] == pytest.approx(max(SHRINKAGE * width, SMALLEST_UM))
+        assert tables.soma_height_um[row, entry] == pytest.approx(max(height, SMALLEST_UM))
+        assert tables.soma_width_um[row, entry] == pytest.approx(max(width, SMALLEST_UM))
 
 
 def test_a_mixture_mixes_densities_and_sizes_by_the_cells_that_have_them():
@@ -59,8 +59,8 @@ def test_a_mixture_mixes_densities_and_sizes_by_the_cells_that_have_them():
     mixed = recipe_tables([AreaRecipe((("OA", 0.25), ("PH", 0.75)), density_factor=factors)])
     cells, entry = 0.25 * 40e3 + 0.75 * 40e3, 4 * SAMPLES  # layer V: OA 10 x 9 µm, PH 16 x 15 µm
     assert mixed.neurons_per_mm3[0, entry] == pytest.approx(2 * cells)
-    assert mixed.soma_height_um[0, entry] == pytest.approx(SHRINKAGE * (0.25 * 10 + 0.75 * 16))
-    assert mixed.soma_width_um[0, entry] == pytest.approx(SHRINKAGE * (0.25 * 9 + 0.75 * 15))
+    assert mixed.soma_height_um[0, entry] == pytest.approx(0.25 * 10 + 0.75 * 16)
+    assert mixed.soma_width_um[0, entry] == pytest.approx(0.25 * 9 + 0.75 * 15)
 
 
 def test_neuropil_runs_from_the_top_to_the_bottom_of_each_layer_alike_in_all_columns():

@@ -13,11 +13,13 @@ from gennari.phantom.cells import (
     PYRAMID,
     ROUND,
     ROW,
+    SHARP_UM,
+    SOFT_UM,
     SOFTNESS,
     WIDTH,
 )
 from gennari.phantom.layers import profile_tables
-from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, WHITE_GLIA_PER_MM3, WHITE_NEUROPIL
+from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, PROCESSES, WHITE_GLIA_PER_MM3, WHITE_NEUROPIL
 from gennari.phantom.paint import Grid, add_cells, paint_cells, to_px
 from gennari.phantom.strata import cell_tables
 from gennari.phantom.tiles import Sheet, Tiles
@@ -46,13 +48,14 @@ def _taken(cell, grid) -> float:
 
 @pytest.mark.parametrize("spacing_um", [0.5, 1.0, 2.0, 4.0])
 @pytest.mark.parametrize("kind", [ROUND, PYRAMID, GLIA])
-def test_what_a_cell_takes_is_its_area_times_its_opacity(kind, spacing_um, rng):
+def test_what_a_cell_takes_is_its_area_and_its_dendrites_times_its_opacity(kind, spacing_um, rng):
     height, width = {ROUND: (10.0, 9.0), PYRAMID: (20.0, 14.0), GLIA: (5.8, 5.3)}[kind]
     ratios = []
     for softness in (0.8, 3.0, 6.0):
         for _ in range(6):
             cell = _cell(kind, height, width, softness, rng.uniform(0, 6.28), at_um=120 + rng.uniform(-2, 2, 2))
-            ratios.append(_taken(cell, _grid(spacing_um)) / (np.pi / 4 * height * width * 0.7))
+            wanted = np.pi / 4 * height * width * 0.7 * (1 + PROCESSES * (kind == PYRAMID))
+            ratios.append(_taken(cell, _grid(spacing_um)) / wanted)
     assert np.mean(ratios) == pytest.approx(1, abs=0.03)
 
 
@@ -143,10 +146,12 @@ def test_coarse_pixels_have_the_poisson_mean_and_variance(spacing_um, rotation_d
     assert through.mean() == pytest.approx(np.exp(-mean), abs=0.002)
     np.testing.assert_allclose(neuropil, -np.log(WHITE_NEUROPIL), rtol=1e-6)
     if spacing_um == 32.0:
-        # a cell of 5 to 8 µm is shared between pixels: a / 3s of its variance is lost along each axis
-        square = np.exp(4 * 0.22**2) * (1 + 0.8 * (1 / GLIA_OPACITY - 1) ** 2)
-        points = np.exp(-2 * mean) * per_um2 * (GLIA_AREA_UM2 * GLIA_OPACITY) ** 2 * square / spacing_um**2
-        assert through.var() == pytest.approx(points * (1 - 6 / 96) ** 2, rel=0.06)
+        # a cell of width a is shared between pixels: a / 3s of its variance is lost along each axis
+        focus = (np.arange(1000) + 0.5) / 1000
+        takes = GLIA_AREA_UM2 * (1 - 3 * (1 - GLIA_OPACITY) * focus**2)
+        width_um = np.sqrt(GLIA_AREA_UM2 + (SHARP_UM + (SOFT_UM - SHARP_UM) * focus**2) ** 2)
+        kept = (takes**2 * (1 - width_um / 96) ** 2).mean() * np.exp(4 * 0.22**2)
+        assert through.var() == pytest.approx(np.exp(-2 * mean) * per_um2 * kept / spacing_um**2, rel=0.06)
 
 
 def test_coarse_pixels_hold_what_finer_ones_hold():

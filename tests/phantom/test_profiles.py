@@ -8,7 +8,7 @@ import pytest
 from gennari.errors import InputError
 from gennari.phantom.individual import Tissue
 from gennari.phantom.layers import SAMPLES, AreaRecipe, ProfileTables, recipe_tables
-from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY
+from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY, PROCESSES
 from gennari.phantom.profiles import equivolumetric_depths, expected_profiles, layer_counts
 
 BOUNDARIES = np.array([[0.1, 0.2, 0.5, 0.6, 0.8]], np.float32)
@@ -19,7 +19,7 @@ def tables() -> ProfileTables:
     """Two cytoarchitectures: cells of 10 x 8 µm, 1,000 per mm³ times the number of the layer, in the second doubled."""
     made = recipe_tables([AreaRecipe((("OA", 1.0),))] * 2)
     neurons = np.repeat(np.arange(1, 7) * 1e3, SAMPLES)
-    even = {"soma_height_um": 10.0, "soma_width_um": 8.0, "glia_per_mm3": 20e3, "neuropil": 0.7}
+    even = {"soma_height_um": 10.0, "soma_width_um": 8.0, "glia_per_mm3": 20e3, "neuropil": 0.7, "pyramidal": 0.5}
     rows = {name: np.full((2, 6 * SAMPLES), value, np.float32) for name, value in even.items()}
     return dataclasses.replace(made, neurons_per_mm3=np.stack([neurons, 2 * neurons]).astype(np.float32), **rows)
 
@@ -31,8 +31,17 @@ def _tissue(winner: int, log_density: float = 0.0) -> Tissue:
 
 def _grey(neurons: float, gain: float = 1.0, thickness_um: float = 20.0) -> float:
     per_um2 = 1e-9 * thickness_um
-    bodies = neurons * per_um2 * np.pi / 4 * 80 * NEURON_OPACITY + 20e3 * per_um2 * GLIA_AREA_UM2 * GLIA_OPACITY
-    return 255 * 0.7**gain * np.exp(-gain * bodies)
+    # half of the neurons are pyramids
+    neuron_um2 = np.pi / 4 * 80 * (1 + 0.5 * PROCESSES)
+    neuron, glia = (_opacity(at_one, gain) for at_one in (NEURON_OPACITY, GLIA_OPACITY))
+    bodies = neurons * per_um2 * neuron_um2 * neuron + 20e3 * per_um2 * GLIA_AREA_UM2 * glia
+    return 255 * 0.7**gain * np.exp(-bodies)
+
+
+def _opacity(mean: float, gain: float) -> float:
+    """Mean over cells in all depths of a section."""
+    focus = (np.arange(100_000) + 0.5) / 100_000
+    return float((1 - (3 * (1 - mean) * focus**2) ** gain).mean())
 
 
 MIDDLES = np.array([0.05, 0.15, 0.35, 0.55, 0.7, 0.9])

@@ -1,9 +1,10 @@
 """Cells of a section: a Poisson process whose density follows layers, areas and columns; a cell is a row of numbers.
 
-A cell is a function of its tile and the section's seed alone. Neurons are pyramids (a triangle with its tip and a
-dendrite towards the pia) or round; glia are small discs. Sizes scatter around the layer's mean without changing the
-mean area, opacities around the mean opacity: cells near the middle of the section's thickness are dark and sharp,
-others pale and soft.
+A cell is a function of its tile and the section's seed alone: a tile holds a number of cells, and each falls into one
+of its quarters, as a neuron or glia, with the chance that densities give it. Neurons are pyramids (a teardrop with its
+tip and a dendrite towards the pia) or round; glia are small discs. Sizes scatter around the layer's mean without
+changing the mean area, opacities around the mean opacity: cells near the middle of the section's thickness are dark and
+sharp, others pale and soft.
 """
 
 from typing import no_type_check
@@ -14,7 +15,18 @@ from numba import njit
 
 from gennari.phantom.chance import following, key, normal, part, poisson, uniform
 from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY
-from gennari.phantom.strata import SIZE_SD, CellTables, quarter_stratum, strata_of, white_stratum
+from gennari.phantom.strata import (
+    GLIAL,
+    NEURONS,
+    PYRAMIDAL,
+    SIZE_SD,
+    TALL,
+    WIDE,
+    CellTables,
+    row_scratch,
+    row_strata,
+    scratch,
+)
 from gennari.phantom.tiles import Sheet, Tiles
 
 ROUND, PYRAMID, GLIA = 0, 1, 2
@@ -27,43 +39,85 @@ SHARP_UM, SOFT_UM = 0.8, 7.0
 TILT_SD = 0.25
 """SD of a pyramid's direction around the radial one, in radians."""
 MOST = 512
-"""Cells a quarter of a tile can hold."""
+"""Cells a tile of fine windows can hold."""
 
 
 @no_type_check
 @njit(cache=True, inline="always")
-def quarter_cells(seed, tiles, row, col, quarter, layer, stratum, cells):
-    """Draw the cells of a quarter of a tile into `cells`; returns how many."""
-    half_um = 0.5 * tiles.tile_um
-    grid_row, grid_col = 2 * (tiles.first_row + row) + quarter // 2, 2 * (tiles.first_col + col) + quarter % 2
-    at = key(seed, grid_row, grid_col)
-    expected = (stratum[0] + stratum[1]) * half_um * half_um
-    count = min(poisson(expected, uniform(at)), MOST)
-    glia = stratum[1] / max(stratum[0] + stratum[1], 1e-12)
+def tile_cells(seed, tiles, row, col, layers, strata, gain, cells):
+    """Draw the cells of a tile into `cells`; returns how many."""
+    at = tile_key(seed, tiles, row, col)
+    density = density_of(strata, col)
+    count = min(poisson(density * 0.25 * tiles.tile_um * tiles.tile_um, uniform(at)), MOST)
     radial = np.arctan2(-tiles.slope[row, col, 1], -tiles.slope[row, col, 0])
     for index in range(count):
         at = following(at)
         place, marks = at, mixed_again(at)
+        quarter, kind = quarter_and_kind(strata, col, density * part(place, 2))
         cell = cells[index]
-        cell[ROW], cell[COL] = (grid_row + part(place, 0)) * half_um, (grid_col + part(place, 1)) * half_um
-        kind_chance, focus = part(place, 2), part(place, 3)
+        cell[ROW] = (tiles.first_row + row + 0.5 * (quarter // 2 + part(place, 0))) * tiles.tile_um
+        cell[COL] = (tiles.first_col + col + 0.5 * (quarter % 2 + part(place, 1))) * tiles.tile_um
+        focus = part(place, 3)
         size = np.exp(SIZE_SD * normal(marks, 0) - SIZE_SD * SIZE_SD)
         stretch = np.exp(0.12 * normal(marks, 1))
-        cell[LAYER], cell[SOFTNESS] = layer, SHARP_UM + (SOFT_UM - SHARP_UM) * focus * focus
-        if kind_chance < glia:
-            cell[KIND] = GLIA
+        cell[KIND], cell[LAYER] = kind, layers[col, quarter]
+        cell[SOFTNESS] = SHARP_UM + (SOFT_UM - SHARP_UM) * focus * focus
+        if kind == GLIA:
             diameter = 2.0 * np.sqrt(GLIA_AREA_UM2 / np.pi) * size
             cell[HEIGHT], cell[WIDTH] = diameter * stretch, diameter / stretch
             cell[ANGLE] = 2 * np.pi * part(marks, 2)
-            cell[OPACITY] = 1.0 - 3.0 * (1.0 - GLIA_OPACITY) * focus * focus
+            cell[OPACITY] = opacity_at(GLIA_OPACITY, focus, gain)
             continue
-        pyramid = (kind_chance - glia) / max(1.0 - glia, 1e-9) < stratum[4]
-        cell[KIND] = PYRAMID if pyramid else ROUND
-        cell[HEIGHT], cell[WIDTH] = stratum[2] * size * stretch, stratum[3] * size / stretch
-        tilt = TILT_SD * normal(marks, 2) if pyramid else 2 * np.pi * part(marks, 3)
+        cell[HEIGHT], cell[WIDTH] = (
+            strata[col, quarter, TALL] * size * stretch,
+            strata[col, quarter, WIDE] * size / stretch,
+        )
+        tilt = TILT_SD * normal(marks, 2) if kind == PYRAMID else 2 * np.pi * part(marks, 3)
         cell[ANGLE] = radial + tilt
-        cell[OPACITY] = 1.0 - 3.0 * (1.0 - NEURON_OPACITY) * focus * focus
+        cell[OPACITY] = opacity_at(NEURON_OPACITY, focus, gain)
     return count
+
+
+@no_type_check
+@njit(cache=True, inline="always")
+def tile_key(seed, tiles, row, col):
+    """The key that a tile's number of cells hangs on; each of its cells has the one that follows the last."""
+    return key(seed, tiles.first_row + row, tiles.first_col + col)
+
+
+@no_type_check
+@njit(cache=True, inline="always")
+def density_of(strata, col):
+    """Cells per µm², summed over the quarters of a tile."""
+    total = 0.0
+    for quarter in range(4):
+        total += strata[col, quarter, NEURONS] + strata[col, quarter, GLIAL]
+    return total
+
+
+@no_type_check
+@njit(cache=True, inline="always")
+def quarter_and_kind(strata, col, left):
+    """Which quarter a cell lies in and of which kind it is, by one number from 0 to `density_of` the tile."""
+    chosen = 0
+    for quarter in range(4):
+        cells = strata[col, quarter, NEURONS] + strata[col, quarter, GLIAL]
+        if cells > 0:
+            chosen = quarter
+            if left < cells:
+                break
+            left -= cells
+    glia, neurons = strata[col, chosen, GLIAL], strata[col, chosen, NEURONS]
+    if left < glia:
+        return chosen, GLIA
+    return chosen, PYRAMID if left - glia < strata[col, chosen, PYRAMIDAL] * neurons else ROUND
+
+
+@no_type_check
+@njit(cache=True, inline="always")
+def opacity_at(mean, focus, gain):
+    """Share of light that a cell takes; focus 0 in the middle of the section, 1 at its surfaces."""
+    return 1.0 - (3.0 * (1.0 - mean) * focus * focus) ** gain
 
 
 @no_type_check
@@ -92,31 +146,16 @@ def _scatter(seed, tiles, sheet, tables, columnar):
     cells = np.empty((4096, 9), np.float32)
     found = 0
     drawn = np.empty((MOST, 9), np.float32)
-    borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
-    columns, share = np.zeros(3, np.int64), np.zeros(3)
+    work = scratch()
+    layers, strata = row_scratch(tiles.face.shape[1])
     for row in range(tiles.face.shape[0]):
+        row_strata(tiles, sheet, tables, columnar, row, work, layers, strata)
         for col in range(tiles.face.shape[1]):
-            cortex = tiles.face[row, col] >= 0
-            if not cortex and not tiles.white[row, col]:
-                continue
-            if cortex:
-                marked = strata_of(tiles, sheet, tables.border_mm, row, col, borders, factors, columns, share)
-                marked = min(columnar * marked, 1.0)
-            for quarter in range(4):
-                layer = 6
-                if cortex:
-                    layer = quarter_stratum(
-                        tiles, tables, row, col, quarter, marked, borders, factors, columns, share, stratum
-                    )
-                else:
-                    white_stratum(tables, stratum)
-                if layer < 0:
-                    continue
-                count = quarter_cells(seed, tiles, row, col, quarter, layer, stratum, drawn)
-                if found + count > len(cells):
-                    grown = np.empty((2 * len(cells) + count, 9), np.float32)
-                    grown[:found] = cells[:found]
-                    cells = grown
-                cells[found : found + count] = drawn[:count]
-                found += count
+            count = tile_cells(seed, tiles, row, col, layers, strata, tables.gain, drawn)
+            if found + count > len(cells):
+                grown = np.empty((2 * len(cells) + count, 9), np.float32)
+                grown[:found] = cells[:found]
+                cells = grown
+            cells[found : found + count] = drawn[:count]
+            found += count
     return cells[:found].copy()

@@ -12,6 +12,7 @@ from scipy.special import ndtri
 NORMAL = ndtri((np.arange(1024) + 0.5) / 1024).astype(np.float32)
 """Quantiles of the normal distribution: an index of 10 random bits gives a normal number, |x| <= 3.3."""
 NORMAL /= NORMAL.std()
+MANY = 700.0
 
 
 @no_type_check
@@ -62,7 +63,14 @@ def normal(x, index):
 @no_type_check
 @njit(cache=True, inline="always", error_model="numpy")
 def poisson(mean, chance):
-    """The quantile of the Poisson distribution at `chance` (by inversion: one number is enough); means up to 700."""
+    """The quantile of the Poisson distribution at `chance`: one number is enough.
+
+    By inversion up to a mean of MANY; above, where exp(-mean) would leave the range of numbers, the normal quantile
+    corrected for skewness (Cornish and Fisher 1938), as fine as the table of normal numbers.
+    """
+    if mean > MANY:
+        z = NORMAL[int(chance * 1024)]
+        return int(max(np.rint(mean + z * np.sqrt(mean) + (z * z - 1.0) / 6.0), 0.0))
     term = np.exp(-mean)
     total, count = term, 0
     while chance > total and count < 2000:

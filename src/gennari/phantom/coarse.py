@@ -1,10 +1,10 @@
 """Cells added up where pixels are much wider than cells: as many as fine windows hold, without drawing each.
 
-Every quarter of a tile holds the very number of cells that fine windows show in it. Their places inside it and their
-single sizes are not drawn, only the variance these add. A pixel is exp(-M) (1 - (S - M)): S what its cells take, M the
-expectation of S, so that its mean is that of fine pixels, exp(-M), since cells are a Poisson process. Cells that lie
-across the edge of pixels are shared: a square of width a dropped anywhere on pixels of width s leaves (1 - a / 3s)² of
-its variance, so deviations are lowered by (1 - a / 3s).
+Every tile holds the very number of cells that fine windows show in it, and so does each of its quarters where pixels
+cut tiles. Their places inside and their single sizes are not drawn, only the variance these add. A pixel is
+exp(-M) (1 - (S - M)): S what its cells take, M the expectation of S, so that its mean is that of fine pixels, exp(-M),
+since cells are a Poisson process. Cells that lie across the edge of pixels are shared: a square of width a dropped
+anywhere on pixels of width s leaves (1 - a / 3s)² of its variance, so deviations are lowered by (1 - a / 3s).
 """
 
 from typing import no_type_check
@@ -13,22 +13,30 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit
 
-from gennari.phantom.chance import following, key, normal, poisson, uniform
-from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY
+from gennari.phantom.cells import density_of, quarter_and_kind, tile_key
+from gennari.phantom.chance import following, key, normal, part, poisson, uniform
 from gennari.phantom.paint import Grid, to_px
-from gennari.phantom.strata import GLIA_SQUARE, CellTables, quarter_stratum, strata_of, white_stratum
+from gennari.phantom.strata import (
+    GLIAL,
+    NEURONS,
+    SMEAR,
+    SQUARE,
+    TAKEN,
+    CellTables,
+    between_of,
+    row_scratch,
+    row_strata,
+    scratch,
+)
 from gennari.phantom.tiles import Sheet, Tiles
 
 ADDED_UM = 16.0
 """From this spacing on cells are added up."""
-ROUND_UM, PER_HEIGHT = 10.3, 0.65
-"""Width of a typical round cell with its smeared edge, and what a pyramid's processes add to it per µm of its height;
-set by the variance that averaged fine pixels show (tests/phantom/test_draw.py)."""
 DARKEST = 0.05
 
 
 def sum_cells(
-    seed: int, tiles: Tiles, sheet: Sheet, tables: CellTables, columnar: float, grid: Grid
+    seed: int, tiles: Tiles, sheet: Sheet, tables: CellTables, columnar: float, grid: Grid, whole: bool
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "n m"]]:
     """Share of light that passes the cells of each coarse pixel, and -log transmission between cells by tile.
 
@@ -38,12 +46,13 @@ def sum_cells(
         sheet: of the individual.
         tables: of the section.
         columnar: strength of columns.
-        grid: the window's pixels.
+        grid: the window's pixels; their edges lie on those of quarters of tiles.
+        whole: they lie on those of tiles.
     """
     taken = np.zeros((grid.height, grid.width), np.float32)
     expected = np.zeros((grid.height, grid.width), np.float32)
     neuropil = np.zeros(tiles.face.shape, np.float32)
-    _sum_cells(np.uint64(seed), tiles, sheet, tables, columnar, grid, taken, expected, neuropil)
+    _sum_cells(np.uint64(seed), tiles, sheet, tables, columnar, grid, whole, taken, expected, neuropil)
     _passing(taken, expected)
     return taken, neuropil
 
@@ -63,68 +72,78 @@ def _passing(taken, expected):
 
 @no_type_check
 @njit(cache=True, error_model="numpy")
-def _sum_cells(seed, tiles, sheet, tables, columnar, grid, taken, expected, neuropil):
-    borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
-    columns, share = np.zeros(3, np.int64), np.zeros(3)
-    white = np.zeros(8)
-    white_stratum(tables, white)
-    half_um = 0.5 * tiles.tile_um
-    quarter_um2 = half_um * half_um
+def _sum_cells(seed, tiles, sheet, tables, columnar, grid, whole, taken, expected, neuropil):
+    work = scratch()
+    layers, strata = row_scratch(tiles.face.shape[1])
     for row in range(tiles.face.shape[0]):
+        row_strata(tiles, sheet, tables, columnar, row, work, layers, strata)
         for col in range(tiles.face.shape[1]):
-            row_um = (tiles.first_row + row + 0.5) * tiles.tile_um
-            col_um = (tiles.first_col + col + 0.5) * tiles.tile_um
-            if tiles.face[row, col] < 0:
-                if tiles.white[row, col]:
-                    neuropil[row, col] = tables.white_neuropil
-                    mean = white[6] * 4 * quarter_um2
-                    amount = _even(seed, tiles, row, col, white, 4 * quarter_um2)
-                    amount = mean + (1 - ROUND_UM / (3 * grid.spacing_um)) * (amount - mean)
-                    _share_out(grid, row_um, col_um, tiles.tile_um, mean, amount, expected, taken)
-                continue
-            marked = strata_of(tiles, sheet, tables.border_mm, row, col, borders, factors, columns, share)
-            marked = min(columnar * marked, 1.0)
-            inside = 0
-            for quarter in range(4):
-                down, right = (quarter // 2 - 0.5) * half_um, (quarter % 2 - 0.5) * half_um
-                layer = quarter_stratum(
-                    tiles, tables, row, col, quarter, marked, borders, factors, columns, share, stratum
-                )
-                if layer < 0:
-                    continue
-                inside += 1
-                neuropil[row, col] += stratum[5]
-                mean = stratum[6] * quarter_um2
-                amount = _amount(seed, tiles, row, col, quarter, stratum, quarter_um2)
-                width_um = ROUND_UM + PER_HEIGHT * stratum[4] * stratum[2]
-                amount = mean + (1 - width_um / (3 * grid.spacing_um)) * (amount - mean)
-                _share_out(grid, row_um + down, col_um + right, half_um, mean, amount, expected, taken)
-            if inside > 0:
-                neuropil[row, col] /= inside
+            neuropil[row, col] = between_of(layers, strata, col)
+        if whole:
+            _sum_tiles(seed, tiles, row, strata, grid, taken, expected)
+        else:
+            for col in range(tiles.face.shape[1]):
+                _sum_quarters(seed, tiles, row, col, strata, grid, taken, expected)
+
+
+@no_type_check
+@njit(cache=True, error_model="numpy")
+def _sum_tiles(seed, tiles, row, strata, grid, taken, expected):
+    """What the cells of a row of tiles take: as many as `cells.tile_cells` draws, sizes as they scatter there.
+
+    A tile lies in one pixel.
+    """
+    quarter_um2 = 0.25 * tiles.tile_um * tiles.tile_um
+    row_um = (tiles.first_row + row + 0.5) * tiles.tile_um
+    for col in range(tiles.face.shape[1]):
+        density, mean, square, smear = 0.0, 0.0, 0.0, 0.0
+        for quarter in range(4):
+            density += strata[col, quarter, NEURONS] + strata[col, quarter, GLIAL]
+            mean += strata[col, quarter, TAKEN]
+            square += strata[col, quarter, SQUARE]
+            smear += strata[col, quarter, SQUARE] * strata[col, quarter, SMEAR]
+        i, j = to_px(grid, row_um, (tiles.first_col + col + 0.5) * tiles.tile_um)
+        i, j = int(np.floor(i)), int(np.floor(j))
+        if density <= 0.0 or i < 0 or j < 0 or i >= grid.height or j >= grid.width:
+            continue
+        at = key(seed, tiles.first_row + row, tiles.first_col + col)
+        amount = _amount(poisson(density * quarter_um2, uniform(at)), density, mean, square, normal(following(at), 0))
+        mean *= quarter_um2
+        amount = mean + (1.0 - smear / (3.0 * square * grid.spacing_um)) * (amount - mean)
+        expected[i, j] += mean / (grid.spacing_um * grid.spacing_um)
+        taken[i, j] += amount / (grid.spacing_um * grid.spacing_um)
+
+
+@no_type_check
+@njit(cache=True, error_model="numpy")
+def _sum_quarters(seed, tiles, row, col, strata, grid, taken, expected):
+    """The same for each quarter of a tile, its cells counted one by one."""
+    density, half_um = density_of(strata, col), 0.5 * tiles.tile_um
+    first = tile_key(seed, tiles, row, col)
+    at, counts = first, np.zeros(4, np.int64)
+    for _ in range(poisson(density * half_um * half_um, uniform(first))):
+        at = following(at)
+        quarter, _ = quarter_and_kind(strata, col, density * part(at, 2))
+        counts[quarter] += 1
+    for quarter in range(4):
+        here, taken_here = strata[col, quarter, NEURONS] + strata[col, quarter, GLIAL], strata[col, quarter, TAKEN]
+        if here <= 0.0:
+            continue
+        chance = normal(following(first), quarter)
+        amount = _amount(counts[quarter], here, taken_here, strata[col, quarter, SQUARE], chance)
+        mean = taken_here * half_um * half_um
+        amount = mean + (1.0 - strata[col, quarter, SMEAR] / (3.0 * grid.spacing_um)) * (amount - mean)
+        row_um = (tiles.first_row + row + 0.25 + 0.5 * (quarter // 2)) * tiles.tile_um
+        col_um = (tiles.first_col + col + 0.25 + 0.5 * (quarter % 2)) * tiles.tile_um
+        _share_out(grid, row_um, col_um, half_um, mean, amount, expected, taken)
 
 
 @no_type_check
 @njit(cache=True, inline="always", error_model="numpy")
-def _amount(seed, tiles, row, col, quarter, stratum, area_um2):
-    """What the cells of a quarter take, µm²: as many as `cells.quarter_cells` draws, sizes as they scatter there."""
-    at = key(seed, 2 * (tiles.first_row + row) + quarter // 2, 2 * (tiles.first_col + col) + quarter % 2)
-    cells = stratum[0] + stratum[1]
-    if cells <= 0.0:
-        return 0.0
-    count = poisson(cells * area_um2, uniform(at))
-    if count == 0:
-        return 0.0
-    return count * stratum[6] / cells + np.sqrt(count) * stratum[7] * normal(following(at), 0)
-
-
-@no_type_check
-@njit(cache=True, inline="always", error_model="numpy")
-def _even(seed, tiles, row, col, stratum, area_um2):
-    """What the glia of a tile take, µm²: in white matter they lie evenly, and the tile is drawn as a whole."""
-    at = key(seed, 2 * (tiles.first_row + row), 2 * (tiles.first_col + col))
-    # cells of the size E[x²] / E[x] have the variance of all sizes together
-    unit = GLIA_AREA_UM2 * GLIA_OPACITY * GLIA_SQUARE
-    return unit * poisson(stratum[6] * area_um2 / unit, uniform(at))
+def _amount(count, density, mean, square, chance):
+    """What so many cells take, µm²; `mean` and `square` are the sums over `density` cells."""
+    each = mean / density
+    return count * each + np.sqrt(count * max(square / density - each * each, 0.0)) * chance
 
 
 @no_type_check

@@ -22,7 +22,7 @@ from gennari.phantom.paint import FINE_UM, Grid, add_cells, paint_cells
 from gennari.phantom.settings import PhantomSettings
 from gennari.phantom.strata import CellTables, between_cells, cell_tables
 from gennari.phantom.tiles import TILE_UM, NearPlane, Sheet, Tiles, cut_tiles, cut_tissue, near_plane, sheet_of
-from gennari.phantom.vessels import paint_vessels, scatter_vessels
+from gennari.phantom.vessels import near_tissue, paint_vessels, scatter_vessels
 from gennari.records import Ribbon, Section, Window
 
 EDGE_UM = 8.0
@@ -92,8 +92,8 @@ class PhantomSectionReader:
 
     @cached_property
     def tables(self) -> CellTables:
-        """Numbers of cells at the section's thickness."""
-        return cell_tables(self.individual.tables, self.condition.thickness_um)
+        """Numbers of cells at the section's thickness, and what they take at its stain."""
+        return cell_tables(self.individual.tables, self.condition.thickness_um, self.condition.gain)
 
     @cached_property
     def near(self) -> NearPlane:
@@ -124,33 +124,38 @@ class PhantomSectionReader:
             return np.ones((grid.height, grid.width), np.float32), np.zeros((grid.height, grid.width), bool)
         columnar = float(self.settings.columns)
         low, high = extent_um(grid)
+        lumen, wall = NONE, NONE
         if fine:
             cells = paint_cells(scatter(self.seed, tiles, self.sheet, self.tables, columnar), grid)
-            vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
-            lumen, wall = paint_vessels(vessels, grid)
+            lumen, wall = self._vessels(tiles, grid, low, high)
             edge = self.tissue(grid, EDGE_UM)
             base = between_cells(tiles, self.sheet, self.tables)
         else:
+            given = self.seed, tiles, self.sheet, self.tables, columnar, grid
             # sums of a quarter of a tile have no places inside it: they serve where no pixel cuts one
-            whole = grid.spacing_um >= ADDED_UM and _on_lattice(grid, 0.5 * tile_um)
-            gather = sum_cells if whole else add_cells
-            cells, base = gather(self.seed, tiles, self.sheet, self.tables, columnar, grid)
-            lumen, wall = NONE, NONE
+            added = grid.spacing_um >= ADDED_UM and _on_lattice(grid, 0.5 * tile_um)
+            cells, base = sum_cells(*given, whole=_on_lattice(grid, tile_um)) if added else add_cells(*given)
             if grid.spacing_um < COARSE_UM:
-                vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
-                lumen, wall = paint_vessels(vessels, grid)
+                lumen, wall = self._vessels(tiles, grid, low, high)
             edge = tissue_lattice(tiles.tissue, (tiles.first_row, tiles.first_col), tile_um)
         neuropil = neuropil_lattice(tiles, base, aligned=grid.spacing_um == tile_um and _on_lattice(grid, tile_um))
         holes, double = harmed.holes, harmed.double
         light = self._light_lattice(low, high)
-        return tissue_light(self.seed, grid, edge, neuropil, light, cells, lumen, wall, double, holes)
+        gain = self.condition.gain
+        return tissue_light(self.seed, grid, edge, neuropil, light, gain, cells, lumen, wall, double, holes)
+
+    def _vessels(
+        self, tiles: Tiles, grid: Grid, low: Float[np.ndarray, "2"], high: Float[np.ndarray, "2"]
+    ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
+        vessels = scatter_vessels(self.seed, float(self.settings.vessels_per_mm2), low, high)
+        return paint_vessels(near_tissue(vessels, tiles, grid.spacing_um), grid)
 
     def _light_lattice(self, low: Float[np.ndarray, "2"], high: Float[np.ndarray, "2"]) -> Lattice:
         first = np.floor(low / LIGHT_STEP_UM)
         shape = np.ceil(high / LIGHT_STEP_UM).astype(int) - first.astype(int) + 1
         rows, cols = np.mgrid[: shape[0], : shape[1]] + first[:, None, None]
         values = light_at(self.condition, rows.ravel() * LIGHT_STEP_UM, cols.ravel() * LIGHT_STEP_UM)
-        values = (self.condition.gain * values).astype(np.float32).reshape(rows.shape)
+        values = values.astype(np.float32).reshape(rows.shape)
         return Lattice(float(first[0]) * LIGHT_STEP_UM, float(first[1]) * LIGHT_STEP_UM, LIGHT_STEP_UM, values)
 
 

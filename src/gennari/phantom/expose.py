@@ -20,6 +20,7 @@ EDGE_SD, EDGE_ROUGHNESS, ROUGHEST = 1.2, 0.6, 0.3
 """The contour of tissue at fine spacing: smoothed by this many steps of its lattice, and rough by the grain."""
 GLASS = 255.0
 DUST_TRANSMISSION = 0.12
+DARKEST = 1e-6
 
 
 def neuropil_lattice(tiles: Tiles, base: Float32[np.ndarray, "h w"], aligned: bool) -> Lattice:
@@ -71,9 +72,9 @@ def _carry_on(values, known):
 
 
 def tissue_light(
-    seed: int, grid: Grid, tissue: Lattice, neuropil: Lattice, light: Lattice, cells: Float32[np.ndarray, "h w"],
-    lumen: Float32[np.ndarray, "_ _"], wall: Float32[np.ndarray, "_ _"], double: Float32[np.ndarray, "_ _"],
-    holes: Float32[np.ndarray, "_ _"],
+    seed: int, grid: Grid, tissue: Lattice, neuropil: Lattice, light: Lattice, gain: float,
+    cells: Float32[np.ndarray, "h w"], lumen: Float32[np.ndarray, "_ _"], wall: Float32[np.ndarray, "_ _"],
+    double: Float32[np.ndarray, "_ _"], holes: Float32[np.ndarray, "_ _"],
 ) -> tuple[Float32[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:  # fmt: skip
     """Transmission of each pixel, 1 on glass, and where any tissue is.
 
@@ -82,8 +83,9 @@ def tissue_light(
         grid: the window's pixels.
         tissue: 0 to 1.
         neuropil: -log transmission between cells.
-        light: gain of -log transmission.
-        cells: share of light that passes the cells.
+        light: factor on -log transmission, about 1: the stain's gradient over the section.
+        gain: of the section's stain: a factor on -log transmission between cells and of vessels' walls.
+        cells: share of light that passes the cells, drawn at this gain.
         lumen: share of the pixel inside vessels; (1, 1) here and below where there is nothing of the kind.
         wall: share of light that passes their walls.
         double: share that lies double.
@@ -92,13 +94,15 @@ def tissue_light(
     out = np.ones((grid.height, grid.width), np.float32)
     where = np.zeros(out.shape, np.bool_)
     grain = grain_of(seed, grid)
-    _tissue_light(np.uint64(seed), grid, grain, tissue, neuropil, light, cells, lumen, wall, double, holes, out, where)
+    _tissue_light(
+        np.uint64(seed), grid, grain, tissue, neuropil, light, gain, cells, lumen, wall, double, holes, out, where
+    )
     return out, where
 
 
 @no_type_check
 @njit(cache=True, error_model="numpy")
-def _tissue_light(seed, grid, grain, tissue, neuropil, light, cells, lumen, wall, double, holes, out, where):
+def _tissue_light(seed, grid, grain, tissue, neuropil, light, gain, cells, lumen, wall, double, holes, out, where):
     flat = np.zeros((1, 1), np.float32)
     damaged, vascular = double.shape != flat.shape, lumen.shape != flat.shape
     for i in range(grid.height):
@@ -116,19 +120,18 @@ def _tissue_light(seed, grid, grain, tissue, neuropil, light, cells, lumen, wall
                 inside = min(max((inside - 0.5 + rough) * tissue.step_um / grid.spacing_um + 0.5, 0.0), 1.0)
                 if inside <= 0:
                     continue
-            between = between_at(grain, interpolated(neuropil, row, col), factor)
-            through = np.exp(-between) * cells[i, j]
+            absorbed = gain * between_at(grain, interpolated(neuropil, row, col), factor)
+            absorbed -= np.log(max(cells[i, j], DARKEST))
+            if vascular and wall[i, j] < 1.0:
+                absorbed -= gain * np.log(max(wall[i, j], DARKEST))
+            stained = np.exp(-interpolated(light, row, col) * absorbed)
             if vascular:
-                through = through * wall[i, j] * (1 - lumen[i, j]) + LUMEN_TRANSMISSION * lumen[i, j]
-            stain = interpolated(light, row, col)
+                stained = stained * (1 - lumen[i, j]) + LUMEN_TRANSMISSION * lumen[i, j]
             if damaged:
                 # part of the pixel lies double: the mean of both
-                once = through**stain
                 share = double[i, j]
-                stained = once * (1 - share) + once * once * share
+                stained = stained * (1 - share) + stained * stained * share
                 inside *= 1 - holes[i, j]
-            else:
-                stained = through**stain
             out[i, j] = inside * stained + (1 - inside)
             where[i, j] = inside > 0
 

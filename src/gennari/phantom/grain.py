@@ -21,6 +21,8 @@ SKEWED = (False, True, True)
 
 SKEW_LOSS = 0.89
 """Light is an exponential, in which dark clouds count less: share of the variance left at a transmission of 0.67."""
+ON_NODE = 1e-6
+"""So near to a node, in steps, a place has the node's value: pixels of whole sections lie on the tiles' own lattice."""
 
 
 class Lattice(NamedTuple):
@@ -112,8 +114,10 @@ def interpolated(lattice, row_um, col_um):
     r = (row_um - lattice.row0_um) / lattice.step_um
     c = (col_um - lattice.col0_um) / lattice.step_um
     height, width = lattice.values.shape
-    i, j = int(np.floor(r)), int(np.floor(c))
+    i, j = int(np.floor(r + ON_NODE)), int(np.floor(c + ON_NODE))
     fr, fc = r - i, c - j
+    if abs(fr) < 2 * ON_NODE and abs(fc) < 2 * ON_NODE:
+        return lattice.values[min(max(i, 0), height - 1), min(max(j, 0), width - 1)]
     i0, i1 = min(max(i, 0), height - 1), min(max(i + 1, 0), height - 1)
     j0, j1 = min(max(j, 0), width - 1), min(max(j + 1, 0), width - 1)
     upper = lattice.values[i0, j0] * (1 - fc) + lattice.values[i0, j1] * fc

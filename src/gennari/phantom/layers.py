@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from gennari.errors import InputError
-from gennari.phantom.published import BASE_TYPES, GLIA_PER_MM3, NEUROPIL, SHRINKAGE, SMALLEST_UM, BaseType
+from gennari.phantom.published import BASE_TYPES, GLIA_PER_MM3, NEUROPIL, SMALLEST_UM, BaseType
 from gennari.records import LabelSet
 
 LAYERS = ("I", "II", "III", "IV", "V", "VI")
@@ -188,8 +188,8 @@ def _rows_of(recipe: AreaRecipe) -> dict[str, Float[np.ndarray, "s"]]:
 
     return {
         "neurons_per_mm3": density * np.repeat(recipe.density_factor, SAMPLES),
-        "soma_height_um": np.maximum(SHRINKAGE * mean("height_um"), SMALLEST_UM),
-        "soma_width_um": np.maximum(SHRINKAGE * mean("width_um"), SMALLEST_UM),
+        "soma_height_um": np.maximum(mean("height_um"), SMALLEST_UM),
+        "soma_width_um": np.maximum(mean("width_um"), SMALLEST_UM),
         "pyramidal": mean("pyramidal"),
         "glia_per_mm3": np.repeat(GLIA_PER_MM3, SAMPLES),
         "neuropil": np.concatenate([top + (bottom - top) * _AT for top, bottom in NEUROPIL]),

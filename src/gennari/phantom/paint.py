@@ -14,6 +14,7 @@ from numba import njit
 from gennari.phantom.cells import (
     ANGLE,
     COL,
+    GLIA,
     HEIGHT,
     KIND,
     PYRAMID,
@@ -22,20 +23,34 @@ from gennari.phantom.cells import (
     SOFT_UM,
     SOFTNESS,
     WIDTH,
+    density_of,
     mixed_again,
+    opacity_at,
+    quarter_and_kind,
+    tile_key,
 )
-from gennari.phantom.chance import NORMAL, following, key, part, poisson, uniform
-from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY
-from gennari.phantom.shapes import APICAL_SHARE, BASAL_SHARE, paint_ellipse, paint_pyramid
-from gennari.phantom.strata import SIZE_SD, CellTables, quarter_stratum, strata_of, white_stratum
+from gennari.phantom.chance import NORMAL, following, part, poisson, uniform
+from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY, PROCESSES
+from gennari.phantom.shapes import paint_ellipse, paint_pyramid
+from gennari.phantom.strata import (
+    SIZE_SD,
+    TALL,
+    WIDE,
+    CellTables,
+    between_of,
+    row_scratch,
+    row_strata,
+    scratch,
+)
 from gennari.phantom.tiles import Sheet, Tiles
 
 FINE_UM = 5.0
 """Below this spacing cells are drawn with their shape."""
 AREAS = np.exp(2 * (SIZE_SD * NORMAL - SIZE_SD**2)).astype(np.float32)
 """Area of a cell over the mean, by the ten bits that choose it."""
-PROCESSES, PROCESSES_LONG = APICAL_SHARE + 2 * BASAL_SHARE, 2.4
-"""Part of what a pyramid takes that lies in its dendrites, and the side of the square they fill over the height."""
+PROCESSES_LONG = 2.6
+"""Side of the square that a pyramid's dendrites fill, over its height; set by the variance of averaged fine pixels, to
+which the mean of many sizes in phantom/strata.py has another answer than single cells."""
 
 
 class Grid(NamedTuple):
@@ -106,64 +121,37 @@ def add_cells(
 @no_type_check
 @njit(cache=True, error_model="numpy")
 def _add_cells(seed, tiles, sheet, tables, columnar, grid, transmission, neuropil):
-    borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
-    columns, share = np.zeros(3, np.int64), np.zeros(3)
+    work = scratch()
+    layers, strata = row_scratch(tiles.face.shape[1])
     for row in range(tiles.face.shape[0]):
+        row_strata(tiles, sheet, tables, columnar, row, work, layers, strata)
         for col in range(tiles.face.shape[1]):
-            cortex = tiles.face[row, col] >= 0
-            if not cortex and not tiles.white[row, col]:
-                continue
-            if cortex:
-                marked = strata_of(tiles, sheet, tables.border_mm, row, col, borders, factors, columns, share)
-                marked = min(columnar * marked, 1.0)
-            else:
-                white_stratum(tables, stratum)
-                neuropil[row, col] = tables.white_neuropil
-            inside = 0
-            for quarter in range(4):
-                if cortex:
-                    layer = quarter_stratum(
-                        tiles, tables, row, col, quarter, marked, borders, factors, columns, share, stratum
-                    )
-                    if layer < 0:
-                        continue
-                    neuropil[row, col] += stratum[5]
-                    inside += 1
-                _add_quarter(seed, tiles, row, col, quarter, stratum, grid, transmission)
-            if inside > 0:
-                neuropil[row, col] /= inside
+            neuropil[row, col] = between_of(layers, strata, col)
+            _add_tile(seed, tiles, row, col, strata, tables.gain, grid, transmission)
 
 
 @no_type_check
 @njit(cache=True, error_model="numpy")
-def _add_quarter(seed, tiles, row, col, quarter, stratum, grid, transmission):
-    """The cells of `quarter_cells`, with the same chance."""
-    half_um = 0.5 * tiles.tile_um
-    grid_row, grid_col = 2 * (tiles.first_row + row) + quarter // 2, 2 * (tiles.first_col + col) + quarter % 2
-    at = key(seed, grid_row, grid_col)
-    cells = stratum[0] + stratum[1]
-    count = poisson(cells * half_um * half_um, uniform(at))
-    if count == 0:
-        return
-    soma, glia = np.pi / 4 * stratum[2] * stratum[3], stratum[1] / cells
-    for _ in range(count):
+def _add_tile(seed, tiles, row, col, strata, gain, grid, transmission):
+    """The cells of `cells.tile_cells`, with the same chance."""
+    at = tile_key(seed, tiles, row, col)
+    density = density_of(strata, col)
+    for _ in range(poisson(density * 0.25 * tiles.tile_um * tiles.tile_um, uniform(at))):
         at = following(at)
-        marks = mixed_again(at)
-        area, mean_opacity, kind_chance = soma, NEURON_OPACITY, part(at, 2)
-        if kind_chance < glia:
-            area, mean_opacity = GLIA_AREA_UM2, GLIA_OPACITY
-        area *= AREAS[int(marks & np.uint64(0x3FF))]
-        focus = part(at, 3) ** 2
-        opacity = 1.0 - 3.0 * (1.0 - mean_opacity) * focus
-        row_um, col_um = (grid_row + part(at, 0)) * half_um, (grid_col + part(at, 1)) * half_um
-        softness = SHARP_UM + (SOFT_UM - SHARP_UM) * focus
-        side = np.sqrt(area + softness * softness)
-        if kind_chance >= glia and (kind_chance - glia) / (1.0 - glia) < stratum[4]:
+        quarter, kind = quarter_and_kind(strata, col, density * part(at, 2))
+        tall, wide, focus = strata[col, quarter, TALL], strata[col, quarter, WIDE], part(at, 3)
+        area, opacity = GLIA_AREA_UM2, opacity_at(GLIA_OPACITY, focus, gain)
+        if kind != GLIA:
+            area, opacity = np.pi / 4 * tall * wide, opacity_at(NEURON_OPACITY, focus, gain)
+        area *= AREAS[int(mixed_again(at) & np.uint64(0x3FF))]
+        row_um = (tiles.first_row + row + 0.5 * (quarter // 2 + part(at, 0))) * tiles.tile_um
+        col_um = (tiles.first_col + col + 0.5 * (quarter % 2 + part(at, 1))) * tiles.tile_um
+        softness = SHARP_UM + (SOFT_UM - SHARP_UM) * focus * focus
+        _shade(grid, row_um, col_um, np.sqrt(area + softness * softness), area * opacity, transmission)
+        if kind == PYRAMID:
             # as a square: what the dendrites take lies around the soma
-            reach = PROCESSES_LONG * np.sqrt(stratum[2] / stratum[3] * area)
+            reach = PROCESSES_LONG * np.sqrt(tall / wide * area)
             _shade(grid, row_um, col_um, reach, PROCESSES * area * opacity, transmission)
-            area *= 1.0 - PROCESSES
-        _shade(grid, row_um, col_um, side, area * opacity, transmission)
 
 
 @no_type_check

@@ -25,7 +25,7 @@ def expected_profiles(
         tables: of the cytoarchitectures that its scores speak for.
         depths: 0 (pial) to 1 (white) as shares of the distance: one row for all vertices, or one each
             (`equivolumetric_depths`).
-        stain_gain: factor on -log transmission.
+        stain_gain: power to which transmissions are raised, the neuropil's and each cell's.
         thickness_um: of the section.
 
     Raises:
@@ -36,11 +36,9 @@ def expected_profiles(
     column = tissue.scores.argmax(axis=1)[:, None]
     entries = layer_entries(depths, tissue.boundaries)
     density = np.exp(np.take_along_axis(tissue.log_density, entries // SAMPLES, axis=1))
-    between = glia_absorption(tables.glia_per_mm3, thickness_um) - np.log(tables.neuropil)
-    neurons = neuron_absorption(tables, thickness_um)
-    return (255 * np.exp(-stain_gain * (between[column, entries] + density * neurons[column, entries]))).astype(
-        np.float32
-    )
+    between = glia_absorption(tables.glia_per_mm3, thickness_um, stain_gain) - stain_gain * np.log(tables.neuropil)
+    neurons = neuron_absorption(tables, thickness_um, stain_gain)
+    return (255 * np.exp(-between[column, entries] - density * neurons[column, entries])).astype(np.float32)
 
 
 def equivolumetric_depths(

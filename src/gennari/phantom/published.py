@@ -1,9 +1,12 @@
-"""Published numbers of cortical layers: von Economo & Koskinas (1925), and how far histology shrinks tissue.
+"""Published numbers of cortical layers: von Economo & Koskinas (1925).
 
 Thickness in mm (mean of dome and wall), cells per mm³, cell height x width in µm: the middle of the printed range; the
 scattered giant cells that the atlas lists in rows of their own, without a density, are left out (Meynert cells of OC V,
 border cells of OB IIIc). Sublayers whose thickness is not printed share their layer evenly; VIa and VIb as on dome and
 wall. OA IV is printed as 15,000 cells per mm³, ten times below every neighbour; it is read as 150,000 here.
+
+Sizes are taken as printed, as densities are: they were measured in embedded sections, and the densities printed with
+them agree with cells counted in a section of BigBrain (docs/data.md), so tissue shrank alike in both.
 
 OC is hOc1, OB hOc2, OA hOc3 and beyond; PH and TF lie ventrally, PE, PG, TE and LC2 around the thirteen areas.
 FF, nearly without layer IV, is not drawn: of all his areas its counts are among the nearest to a real strip's, and it
@@ -14,14 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-SHRINKAGE = 0.8
-"""Linear size of somata in a section over the printed one. Embedding in paraffin shrinks the cerebrum by 11-25 % in
-length (correction factors 1.13-1.34: literature in Quester & Schröder 1997); 1 / 1.25 is its middle. One factor for
-all."""
-
 SMALLEST_UM = 8.0
-"""No soma is smaller in height or width. The atlas prints granule cells of 5 to 8 µm, which shrunken would be smaller
-than glia; cells of layer IV counted in a real section of BigBrain, glia among them, have 49 µm² on average: 8 µm."""
+"""No soma is smaller in height or width. The atlas prints granule cells of 5 to 8 µm, no larger than glia; cells of
+layer IV counted in a real section of BigBrain, glia among them, have 49 µm² on average: 8 µm."""
 
 NEUROPIL = ((0.68, 0.68), (0.7, 0.69), (0.69, 0.67), (0.65, 0.65), (0.65, 0.65), (0.67, 0.69))
 """Share of light that tissue between the cells lets through, at the top and the bottom of each layer; ours. I and II

@@ -10,13 +10,12 @@ import numpy as np
 from numba import njit
 
 from gennari.phantom.cells import ANGLE, HEIGHT, OPACITY, SOFTNESS, WIDTH
+from gennari.phantom.optics import APICAL_SHARE, BASAL_SHARE
 
-APICAL_SHARE, BASAL_SHARE = 0.08, 0.05
-"""Parts of what a pyramid takes that lie in its apical and in each of its two basal dendrites; ours."""
-APICAL_LONG, BASAL_LONG = 2.4, 1.1
+APICAL_LONG, BASAL_LONG = 1.8, 0.9
 """Length of a dendrite as far as its stain is seen, over the soma's height; ours, after stained sections."""
-THINNEST_UM = 1.0
-"""A dendrite where it leaves the soma is this wide, or an eighth of the soma."""
+THINNEST_UM, THICK = 1.0, 0.2
+"""A dendrite where it leaves the soma is this wide, or this share of the soma's width."""
 TEARDROP = 1.0 / (2.0 * 4.0 / 15.0)
 """A teardrop of half width w sqrt(t) (1 - t), t from base to tip, covers 2 w long 4 / 15."""
 TEARDROP_STEINER = 4.2
@@ -46,8 +45,7 @@ def paint_ellipse(cell, row, col, along_row, along_col, edge, grid, transmission
 @njit(cache=True)
 def paint_pyramid(cell, row, col, along_row, along_col, edge, grid, transmission):
     """A teardrop of the ellipse's area whose tip, with a dendrite, looks to the pia, and two dendrites at its base."""
-    soma = np.pi / 4 * cell[HEIGHT] * cell[WIDTH]
-    area = soma * (1.0 - APICAL_SHARE - 2 * BASAL_SHARE)
+    area = np.pi / 4 * cell[HEIGHT] * cell[WIDTH]
     long = 1.15 * cell[HEIGHT]
     half = area * TEARDROP / long
     opacity = cell[OPACITY] * area / (area + TEARDROP_STEINER * edge * edge / 12)
@@ -64,12 +62,12 @@ def paint_pyramid(cell, row, col, along_row, along_col, edge, grid, transmission
                 transmission[i, j] *= 1.0 - opacity * cover
     # dendrites are sharper than the soma's far edge, and never thinner than a pixel
     fine = np.sqrt(0.25 * cell[SOFTNESS] ** 2 + grid.spacing_um**2)
-    broad = max(THINNEST_UM, 0.125 * cell[WIDTH])
+    broad = max(THINNEST_UM, THICK * cell[WIDTH])
     step = 1.0 / grid.spacing_um
     tip = (base + 0.8 * long) * step
     _process(
         row + tip * along_row, col + tip * along_col, along_row, along_col, APICAL_LONG * cell[HEIGHT], broad, fine,
-        cell[OPACITY] * soma * APICAL_SHARE, grid, transmission,
+        cell[OPACITY] * area * APICAL_SHARE, grid, transmission,
     )  # fmt: skip
     for side in (-1.0, 1.0):
         # away from the soma's base, 50 degrees off the axis and more or less with the cell's own angle
@@ -79,7 +77,7 @@ def paint_pyramid(cell, row, col, along_row, along_col, edge, grid, transmission
         low = (base + 0.15 * long) * step
         _process(
             row + low * along_row + 0.3 * half * step * out_row, col + low * along_col + 0.3 * half * step * out_col,
-            out_row, out_col, BASAL_LONG * cell[HEIGHT], broad, fine, cell[OPACITY] * soma * BASAL_SHARE, grid,
+            out_row, out_col, BASAL_LONG * cell[HEIGHT], broad, fine, cell[OPACITY] * area * BASAL_SHARE, grid,
             transmission,
         )  # fmt: skip
 

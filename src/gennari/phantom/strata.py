@@ -3,7 +3,7 @@
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, Int32
 from numba import njit
 
 from gennari.phantom.layers import SAMPLES, ProfileTables
@@ -11,39 +11,71 @@ from gennari.phantom.optics import (
     GLIA_AREA_UM2,
     GLIA_OPACITY,
     NEURON_OPACITY,
+    PROCESSES,
     SECTION_THICKNESS_UM,
     WHITE_GLIA_PER_MM3,
     WHITE_NEUROPIL,
+    mean_opacity,
+    opacity_square,
 )
 
 SIZE_SD = 0.22
 """SD of log extent among cells of a stratum."""
+AREA_SQUARE = float(np.exp(4 * SIZE_SD**2))
+"""E[A²] / E[A]² of cells' areas, log-normal with SD 2 SIZE_SD."""
 COLUMN_UM = 80.0
 """Width of a column with its gap; published: 50 to 100 µm in human (Buxhoeveden & Casanova 2002: about 80)."""
-# E[x²] / E[x]² of what a cell takes: of its area, log-normal with SD 2 SIZE_SD, times that of its opacity, which is
-# 1 - 3 (1 - mean) f² with f uniform
-NEURON_SQUARE = float(np.exp(4 * SIZE_SD**2) * (1 + 0.8 * (1 / NEURON_OPACITY - 1) ** 2))
-GLIA_SQUARE = float(np.exp(4 * SIZE_SD**2) * (1 + 0.8 * (1 / GLIA_OPACITY - 1) ** 2))
 NARROWEST_MM = 1e-3
+WHITE = 6
+"""The layer of white matter."""
+NEURONS, GLIAL, TALL, WIDE, PYRAMIDAL, BETWEEN, SMEAR, TAKEN, SQUARE = range(9)
+"""What to expect at a place: neurons and glia per µm², soma height and width in µm, share of pyramids, -log
+transmission between cells, width of cells with dendrites and soft edges in µm (`smear_um`); and per µm² the sum of what
+cells take (µm²) and of its squares (µm⁴), on the mean."""
+TABLED, EXPECTED = 7, 9
+"""How many of these come from tables, and how many there are."""
+SOFT_UM2 = 9.0
+"""Mean square of a cell's soft edge, those in focus counting more, since they are darker."""
+PROCESSES_LONG = 1.75
+"""Side of the square that a pyramid's dendrites fill, over its height; set by the variance of averaged fine pixels."""
 
 
 class CellTables(NamedTuple):
-    """ProfileTables as the kernels take them, for one section's thickness.
+    """ProfileTables as the kernels take them, for one section's thickness and stain.
 
     Attributes:
-        strata: (c, s, 6) neurons and glia per µm² whose centre lies in the section, soma height and width in µm, share
-            of pyramids, -log transmission of what lies between cells.
+        strata: (c, s, 7) columns NEURONS to SMEAR; cells whose centre lies in the section count.
         border_mm: (c, c) width of borders.
+        white_neuropil: -log transmission.
+        white_smear_um: of glia.
+        gain: of the stain.
+        neuron_opacity: mean at this gain.
+        neuron_square: E[x²] / E[x]² of what a neuron takes.
     """
 
-    strata: Float32[np.ndarray, "c s 6"]
+    strata: Float32[np.ndarray, "c s 7"]
     border_mm: Float32[np.ndarray, "c c"]
     white_glia_per_um2: float
     white_neuropil: float
+    white_smear_um: float
+    gain: float
+    neuron_opacity: float
+    neuron_square: float
+    glia_opacity: float
+    glia_square: float
 
 
-def cell_tables(tables: ProfileTables, thickness_um: float = SECTION_THICKNESS_UM) -> CellTables:
-    """Numbers of cells for a section of this thickness."""
+class Scratch(NamedTuple):
+    """What kernels work out at a tile: layer borders, factors on density, mixture of cytoarchitectures."""
+
+    borders: Float32[np.ndarray, "5"]
+    factors: Float32[np.ndarray, "6"]
+    columns: Int32[np.ndarray, "3"]
+    share: Float32[np.ndarray, "3"]
+
+
+def cell_tables(tables: ProfileTables, thickness_um: float = SECTION_THICKNESS_UM, gain: float = 1.0) -> CellTables:
+    """Numbers of cells for a section of this thickness, and what they take when stained with this gain."""
     per_um2 = np.float32(thickness_um * 1e-9)
     columns = (
         tables.neurons_per_mm3 * per_um2,
@@ -52,13 +84,39 @@ def cell_tables(tables: ProfileTables, thickness_um: float = SECTION_THICKNESS_U
         tables.soma_width_um,
         tables.pyramidal,
         -np.log(tables.neuropil),
+        smear_um(tables.soma_height_um, tables.soma_width_um, tables.pyramidal),
     )
     return CellTables(
         strata=np.stack(columns, axis=2).astype(np.float32),
         border_mm=tables.border_width_mm,
         white_glia_per_um2=WHITE_GLIA_PER_MM3 * thickness_um * 1e-9,
         white_neuropil=-float(np.log(WHITE_NEUROPIL)),
+        white_smear_um=float(smear_um(*(np.full(1, 2 * np.sqrt(GLIA_AREA_UM2 / np.pi)),) * 2, np.zeros(1))[0]),
+        gain=gain,
+        neuron_opacity=mean_opacity(NEURON_OPACITY, gain),
+        neuron_square=AREA_SQUARE * opacity_square(NEURON_OPACITY, gain),
+        glia_opacity=mean_opacity(GLIA_OPACITY, gain),
+        glia_square=AREA_SQUARE * opacity_square(GLIA_OPACITY, gain),
     )
+
+
+def smear_um(
+    tall_um: Float[np.ndarray, "*s"], wide_um: Float[np.ndarray, "*s"], pyramidal: Float[np.ndarray, "*s"]
+) -> Float[np.ndarray, "*s"]:
+    """Width a of the square that is shared between pixels as a stratum's cells are, on the mean.
+
+    What a square of width a, dropped anywhere, adds to the variance of pixels of width s falls by (1 - a / 3s)²; a / 3
+    is the mean distance of two points of it. A pyramid is a square of its soma and a wider one of its dendrites about
+    it: the mean distance is that within each and between the two, by what they take. Large cells add most, so extents
+    count as their mean weighted by the square of the area.
+    """
+    biased = np.exp(4 * SIZE_SD**2)
+    soma = biased * np.sqrt(np.pi / 4 * tall_um * wide_um + SOFT_UM2)
+    reach = biased * PROCESSES_LONG * tall_um
+    between = 0.75 * reach + soma**2 / (4 * reach)
+    pyramid = (soma + 2 * PROCESSES * between + PROCESSES**2 * reach) / (1 + PROCESSES) ** 2
+    weight = pyramidal * (1 + PROCESSES) ** 2
+    return (weight * pyramid + (1 - pyramidal) * soma) / (weight + 1 - pyramidal)
 
 
 @no_type_check
@@ -97,119 +155,143 @@ def shares_of(scores, best, border_mm, corners, weights, columns, share):
 
 
 @no_type_check
-@njit(cache=True, error_model="numpy")
-def strata_of(tiles, sheet, border_mm, row, col, borders, factors, columns, share):
-    """What holds at a cortex tile: layer borders, factors on density, mixture; returns how marked columns are.
+@njit(cache=True)
+def scratch():
+    """A Scratch to fill."""
+    return Scratch(np.zeros(5, np.float32), np.zeros(6, np.float32), np.zeros(3, np.int32), np.zeros(3, np.float32))
 
-    factors: (6) on the density of neurons, by layer.
+
+@no_type_check
+@njit(cache=True)
+def row_scratch(width):
+    """What `row_strata` fills for a row of so many tiles: layers and strata of their quarters."""
+    return np.zeros((width, 4), np.int8), np.zeros((width, 4, EXPECTED), np.float32)
+
+
+@no_type_check
+@njit(cache=True, error_model="numpy")
+def row_strata(tiles, sheet, tables, columnar, row, work, layers, strata):
+    """What to expect in the quarters of each tile of a row.
+
+    A row at a time, since handing a tile's tables to a function costs more than the tile.
+
+    work: a Scratch. layers: (w, 4) 0 to 5, WHITE, or -1 where a quarter is glass. strata: (w, 4, 9), see NEURONS ..
+    SQUARE; zeros in glass.
     """
+    for col in range(tiles.face.shape[1]):
+        cortex, marked = tiles.face[row, col] >= 0, 0.0
+        if cortex:
+            marked = min(columnar * _strata_of(tiles, sheet, tables.border_mm, row, col, work), 1.0)
+        for quarter in range(4):
+            down_um = (2 * (quarter // 2) - 1) * 0.25 * tiles.tile_um
+            right_um = (2 * (quarter % 2) - 1) * 0.25 * tiles.tile_um
+            depth = -1.0
+            if cortex:
+                depth = tiles.depth[row, col] + tiles.slope[row, col, 0] * down_um + tiles.slope[row, col, 1] * right_um
+            if depth >= 0.0:
+                layers[col, quarter] = _stratum_at(tables.strata, depth, work, strata, col, quarter)
+                across_mm = tiles.across_mm[row, col] + tiles.across_slope[row, col, 0] * down_um
+                across_mm += tiles.across_slope[row, col, 1] * right_um
+                strata[col, quarter, NEURONS] *= _columns_at(across_mm, marked)
+                _take(tables, strata, col, quarter)
+            elif not cortex and tiles.white[row, col]:
+                layers[col, quarter] = WHITE
+                strata[col, quarter, NEURONS] = strata[col, quarter, PYRAMIDAL] = 0.0
+                strata[col, quarter, GLIAL] = tables.white_glia_per_um2
+                strata[col, quarter, TALL] = strata[col, quarter, WIDE] = 1.0
+                strata[col, quarter, BETWEEN] = tables.white_neuropil
+                strata[col, quarter, SMEAR] = tables.white_smear_um
+                _take(tables, strata, col, quarter)
+            else:
+                layers[col, quarter] = -1
+                for m in range(EXPECTED):
+                    strata[col, quarter, m] = 0.0
+
+
+@no_type_check
+@njit(cache=True, inline="always", error_model="numpy")
+def between_of(layers, strata, col):
+    """-log transmission between the cells of a tile of the row: the mean over the quarters that are tissue, else 0."""
+    total, count = 0.0, 0
+    for quarter in range(4):
+        if layers[col, quarter] >= 0:
+            total += strata[col, quarter, BETWEEN]
+            count += 1
+    return total / max(count, 1)
+
+
+@no_type_check
+@njit(cache=True, inline="always", error_model="numpy")
+def _strata_of(tiles, sheet, border_mm, row, col, work):
+    """What holds at a cortex tile: layer borders, factors on density, mixture; returns how marked columns are."""
     face, marked = tiles.face[row, col], 0.0
-    borders[:] = 0.0
-    factors[:] = 0.0
+    for k in range(5):
+        work.borders[k] = 0.0
+    for k in range(6):
+        work.factors[k] = 0.0
     for m in range(3):
         vertex, weight = sheet.faces[face, m], tiles.weights[row, col, m]
         marked += weight * sheet.columnar[vertex]
         for k in range(5):
-            borders[k] += weight * sheet.boundaries[vertex, k]
+            work.borders[k] += weight * sheet.boundaries[vertex, k]
         for k in range(6):
-            factors[k] += weight * sheet.density[vertex, k]
-    shares_of(sheet.scores, sheet.best, border_mm, sheet.faces[face], tiles.weights[row, col], columns, share)
+            work.factors[k] += weight * sheet.density[vertex, k]
+    corners = sheet.faces[face]
+    shares_of(sheet.scores, sheet.best, border_mm, corners, tiles.weights[row, col], work.columns, work.share)
     return marked
 
 
 @no_type_check
 @njit(cache=True, inline="always", error_model="numpy")
-def layer_at(depth, borders):
-    """Layer (0 to 5) at a depth, and the entry of the profile tables."""
+def _stratum_at(table, depth, work, strata, col, quarter):
+    """Write NEURONS to SMEAR at a depth of the cortex; returns the layer."""
     layer, start, stop = 0, 0.0, 1.0
     for k in range(5):
-        if depth < borders[k]:
-            stop = borders[k]
+        if depth < work.borders[k]:
+            stop = work.borders[k]
             break
-        layer, start = k + 1, borders[k]
+        layer, start = k + 1, work.borders[k]
     along = (depth - start) / max(stop - start, 1e-6)
-    return layer, layer * SAMPLES + min(max(int(along * SAMPLES), 0), SAMPLES - 1)
-
-
-@no_type_check
-@njit(cache=True, error_model="numpy")
-def stratum_at(strata, depth, borders, factors, columns, share, out):
-    """What cells to expect at a depth; returns the layer, -1 outside cortex.
-
-    out: neurons and glia per µm², soma height and width in µm, share of pyramids, -log transmission between cells,
-    mean -log transmission of cells, SD of what one cell takes (µm²).
-    """
-    if depth < 0.0:
-        return -1
-    layer, entry = layer_at(depth, borders)
-    if share[0] == 1.0:
-        for m in range(6):
-            out[m] = strata[columns[0], entry, m]
+    entry = layer * SAMPLES + min(max(int(along * SAMPLES), 0), SAMPLES - 1)
+    if work.share[0] == 1.0:
+        for m in range(TABLED):
+            strata[col, quarter, m] = table[work.columns[0], entry, m]
     else:
-        for m in range(6):
-            out[m] = 0.0
+        for m in range(TABLED):
+            strata[col, quarter, m] = 0.0
             for k in range(3):
-                out[m] += share[k] * strata[columns[k], entry, m]
-    out[0] *= factors[layer]
-    take(out)
+                strata[col, quarter, m] += work.share[k] * table[work.columns[k], entry, m]
+    strata[col, quarter, NEURONS] *= work.factors[layer]
     return layer
 
 
 @no_type_check
 @njit(cache=True, inline="always", error_model="numpy")
-def columns_at(tiles, row, col, down_um, right_um, strength):
-    """Factor on the density of neurons beside a tile's centre where columns are this strong (0 to 1)."""
-    across_mm = tiles.across_mm[row, col] + (
-        tiles.across_slope[row, col, 0] * down_um + tiles.across_slope[row, col, 1] * right_um
-    )
+def _columns_at(across_mm, strength):
+    """Factor on the density of neurons at a place across columns, where these are this strong (0 to 1)."""
+    if strength <= 0:
+        return 1.0
     return 1.0 + strength * np.cos(2 * np.pi * across_mm * 1e3 / COLUMN_UM)
 
 
 @no_type_check
-@njit(cache=True, inline="always", error_model="numpy")
-def depth_at(tiles, row, col, down_um, right_um):
-    """Depth beside a tile's centre."""
-    return tiles.depth[row, col] + tiles.slope[row, col, 0] * down_um + tiles.slope[row, col, 1] * right_um
-
-
-@no_type_check
-@njit(cache=True, error_model="numpy")
-def quarter_stratum(tiles, tables, row, col, quarter, marked, borders, factors, columns, share, out):
-    """What to expect in a quarter (0 to 3) of a cortex tile, columns included; else as `stratum_at`.
-
-    marked: strength of columns at the tile, 0 to 1.
-    """
-    quarter_um = 0.25 * tiles.tile_um
-    down, right = (2 * (quarter // 2) - 1) * quarter_um, (2 * (quarter % 2) - 1) * quarter_um
-    depth = depth_at(tiles, row, col, down, right)
-    layer = stratum_at(tables.strata, depth, borders, factors, columns, share, out)
-    if layer >= 0 and marked > 0:
-        out[0] *= columns_at(tiles, row, col, down, right, marked)
-        take(out)
-    return layer
-
-
-@no_type_check
 @njit(cache=True, inline="always")
-def take(out):
-    """Mean -log transmission of a stratum's cells, and the SD of what one of them takes."""
-    neuron, glia = np.pi / 4 * out[2] * out[3] * NEURON_OPACITY, GLIA_AREA_UM2 * GLIA_OPACITY
-    out[6] = out[0] * neuron + out[1] * glia
-    cells = out[0] + out[1]
-    if cells > 0:
-        square = (out[0] * neuron * neuron * NEURON_SQUARE + out[1] * glia * glia * GLIA_SQUARE) / cells
-        out[7] = np.sqrt(max(square - (out[6] / cells) ** 2, 0.0))
-
-
-@no_type_check
-@njit(cache=True, inline="always")
-def white_stratum(tables, out):
-    """What to expect in white matter; `out` as in `stratum_at`."""
-    out[0] = out[4] = 0.0
-    out[1] = tables.white_glia_per_um2
-    out[2] = out[3] = 1.0
-    out[5] = tables.white_neuropil
-    take(out)
+def _take(tables, strata, col, quarter):
+    """Write TAKEN and SQUARE from the columns before them."""
+    neuron = (
+        np.pi
+        / 4
+        * strata[col, quarter, TALL]
+        * strata[col, quarter, WIDE]
+        * (1.0 + PROCESSES * strata[col, quarter, PYRAMIDAL])
+        * tables.neuron_opacity
+    )
+    glia = GLIA_AREA_UM2 * tables.glia_opacity
+    strata[col, quarter, TAKEN] = strata[col, quarter, NEURONS] * neuron + strata[col, quarter, GLIAL] * glia
+    strata[col, quarter, SQUARE] = (
+        strata[col, quarter, NEURONS] * neuron * neuron * tables.neuron_square
+        + strata[col, quarter, GLIAL] * glia * glia * tables.glia_square
+    )
 
 
 @no_type_check
@@ -217,14 +299,13 @@ def white_stratum(tables, out):
 def between_cells(tiles, sheet, tables):
     """-log transmission between cells at each tile's centre."""
     out = np.zeros(tiles.face.shape, np.float32)
-    borders, factors, stratum = np.zeros(5), np.zeros(6), np.zeros(8)
-    columns, share = np.zeros(3, np.int64), np.zeros(3)
+    work, strata = scratch(), np.zeros((1, 1, EXPECTED), np.float32)
     for row in range(out.shape[0]):
         for col in range(out.shape[1]):
             if tiles.face[row, col] >= 0:
-                strata_of(tiles, sheet, tables.border_mm, row, col, borders, factors, columns, share)
-                stratum_at(tables.strata, tiles.depth[row, col], borders, factors, columns, share, stratum)
-                out[row, col] = stratum[5]
+                _strata_of(tiles, sheet, tables.border_mm, row, col, work)
+                _stratum_at(tables.strata, tiles.depth[row, col], work, strata, 0, 0)
+                out[row, col] = strata[0, 0, BETWEEN]
             elif tiles.white[row, col]:
                 out[row, col] = tables.white_neuropil
     return out

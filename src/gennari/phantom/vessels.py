@@ -13,6 +13,7 @@ from numba import njit
 
 from gennari.phantom.chance import following, key, normal, part, poisson, uniform
 from gennari.phantom.paint import Grid, to_px
+from gennari.phantom.tiles import Tiles
 
 VESSEL_TILE_UM = 512.0
 ROW, COL, RADIUS, HALF_LENGTH, ANGLE, BEND, OPEN, PHASE = range(8)
@@ -79,6 +80,36 @@ def _scatter_vessels(seed, mean, row0, col0, row1, col1):
         for k in range(8):
             out[index, k] = found[index][k]
     return out
+
+
+def near_tissue(vessels: Float32[np.ndarray, "n 8"], tiles: Tiles, spacing_um: float) -> Float32[np.ndarray, "m 8"]:
+    """Those vessels that can touch tissue when painted at this spacing; what lies beyond the tiles counts as tissue."""
+    return vessels[_near_tissue(vessels, tiles, spacing_um)]
+
+
+@no_type_check
+@njit(cache=True)
+def _near_tissue(vessels, tiles, spacing_um):
+    near = np.zeros(len(vessels), np.bool_)
+    height, width = tiles.face.shape
+    for index in range(len(vessels)):
+        vessel = vessels[index]
+        reach = vessel[RADIUS] + vessel[HALF_LENGTH] + WIDEST_HALO_UM + NUCLEUS_WIDE_UM + WALL_UM + 4 * spacing_um
+        first_row = int(np.floor((vessel[ROW] - reach) / tiles.tile_um)) - tiles.first_row
+        last_row = int(np.floor((vessel[ROW] + reach) / tiles.tile_um)) - tiles.first_row
+        first_col = int(np.floor((vessel[COL] - reach) / tiles.tile_um)) - tiles.first_col
+        last_col = int(np.floor((vessel[COL] + reach) / tiles.tile_um)) - tiles.first_col
+        if first_row < 0 or first_col < 0 or last_row >= height or last_col >= width:
+            near[index] = True
+            continue
+        for row in range(first_row, last_row + 1):
+            for col in range(first_col, last_col + 1):
+                if tiles.white[row, col] or tiles.face[row, col] >= 0:
+                    near[index] = True
+                    break
+            if near[index]:
+                break
+    return near
 
 
 def paint_vessels(
