@@ -84,12 +84,14 @@ def _pooled(reader, ribbon, centres, rotation_deg, offset_um):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("columns", "rotation_deg", "offset_um"), [(0.0, 0.0, 0.0), (0.3, 0.0, 0.0), (0.0, 30.0, 11.0)]
+    ("columns", "rotation_deg", "offset_um", "gain"),
+    [(0.0, 0.0, 0.0, 1.0), (0.3, 0.0, 0.0, 1.0), (0.0, 30.0, 11.0, 1.0), (0.0, 0.0, 0.0, 1.25)],
 )
 def test_coarse_pixels_have_the_mean_and_the_variance_of_averaged_fine_ones(
-    reader, fine_ribbon, columns, rotation_deg, offset_um
+    reader, fine_ribbon, columns, rotation_deg, offset_um, gain
 ):
-    reader = replace(reader, settings=reader.settings.model_copy(update={"columns": columns}))
+    settings = reader.settings.model_copy(update={"columns": columns})
+    reader = replace(reader, settings=settings, individual=replace(reader.individual, stain_gain=gain))
     # layer by layer: windows where it is
     rows, cols = np.nonzero(np.isfinite(fine_ribbon.depth))
     layer, _ = _layers_at(reader, fine_ribbon, (rows + 0.5) * 32.0, (cols + 0.5) * 32.0)
@@ -112,10 +114,9 @@ def test_nuisance_keeps_coarse_pixels_at_the_mean_of_fine_ones(reader, fine_ribb
     chosen = np.random.default_rng(4).choice(len(rows), 40, replace=False)
     centres = np.column_stack([rows[chosen], cols[chosen]]) * 32.0
     coarse, fine, _ = _pooled(noisy, fine_ribbon, centres, 0.0, 0.0)
-    # a strong stain saturates inside cells, which only fine pixels know: 1.4 % and 6 % at this section's gain of 1.16
-    assert 255 - coarse.mean() == pytest.approx(255 - fine.mean(), rel=0.025)
+    assert 255 - coarse.mean() == pytest.approx(255 - fine.mean(), rel=0.02)
     tissue = (coarse < 250) & (fine < 250)
-    assert coarse[tissue].var() == pytest.approx(fine[tissue].var(), rel=0.08)
+    assert coarse[tissue].var() == pytest.approx(fine[tissue].var(), rel=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +156,7 @@ def test_white_matter_is_what_its_glia_and_neuropil_take(plain, section, drawn):
 
 
 def test_permuted_layers_are_drawn_in_each_others_place(plain, plain_settings, section, reader, fine_ribbon):
-    order = (0, 4, 2, 3, 1, 5)
+    order = (0, 5, 2, 3, 4, 1)
     swapped = reader_of(replace(plain, tables=profile_tables(layer_order=order)), section, plain_settings)
     rows, cols = np.nonzero(abs(fine_ribbon.depth - 0.5) < 0.02)
     rng = np.random.default_rng(2)
@@ -170,9 +171,9 @@ def test_permuted_layers_are_drawn_in_each_others_place(plain, plain_settings, s
     layer, column, intact, moved = np.concatenate(pooled, axis=1)
     here = column == COLUMNS.index("hOc1")
     dark = {k: (intact[here & (layer == k)].mean(), moved[here & (layer == k)].mean()) for k in range(6)}
-    for k in (0, 2, 3, 5):
+    for k in (0, 2, 3, 4):
         assert dark[k][1] == pytest.approx(dark[k][0], rel=0.02)
-    # II and V of hOc1 differ by much
-    assert abs(dark[1][0] - dark[4][0]) > 5
-    assert dark[1][1] == pytest.approx(dark[4][0], rel=0.04)
-    assert dark[4][1] == pytest.approx(dark[1][0], rel=0.04)
+    # II and VI of hOc1 differ by much
+    assert abs(dark[1][0] - dark[5][0]) > 5
+    assert dark[1][1] == pytest.approx(dark[5][0], rel=0.04)
+    assert dark[5][1] == pytest.approx(dark[1][0], rel=0.04)

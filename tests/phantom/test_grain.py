@@ -18,7 +18,7 @@ def _neuropil(spacing_um: float, size: int) -> np.ndarray:
     grid = Grid(0.0, 0.0, 1.0, 0.0, spacing_um, size, size)
     ones = np.ones((size, size), np.float32)
     return tissue_light(
-        5, grid, _everywhere(1.0), _everywhere(0.4), _everywhere(1.0), ones, NOTHING, NOTHING, NOTHING, NOTHING
+        5, grid, _everywhere(1.0), _everywhere(0.4), _everywhere(1.0), 1.0, ones, NOTHING, NOTHING, NOTHING, NOTHING
     )[0]
 
 

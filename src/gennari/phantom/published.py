@@ -21,7 +21,7 @@ SMALLEST_UM = 8.0
 """No soma is smaller in height or width. The atlas prints granule cells of 5 to 8 µm, no larger than glia; cells of
 layer IV counted in a real section of BigBrain, glia among them, have 49 µm² on average: 8 µm."""
 
-NEUROPIL = ((0.68, 0.68), (0.7, 0.69), (0.69, 0.67), (0.65, 0.65), (0.65, 0.65), (0.67, 0.69))
+NEUROPIL = ((0.68, 0.68), (0.705, 0.7), (0.71, 0.68), (0.65, 0.645), (0.645, 0.65), (0.67, 0.69))
 """Share of light that tissue between the cells lets through, at the top and the bottom of each layer; ours. I and II
 hold thin tufts without Nissl substance; below, dendrites of pyramids stain; myelin makes VI pale towards the white
 matter: that is the reading, the values are chosen so that the mean profile over areas resembles BigBrain's, darkest in
