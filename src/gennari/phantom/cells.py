@@ -147,10 +147,10 @@ def _scatter(seed, tiles, sheet, tables, columnar):
     found = 0
     drawn = np.empty((MOST, 9), np.float32)
     work = scratch()
-    layers, strata = row_scratch(tiles.face.shape[1])
+    tissue, layers, strata = row_scratch(tiles.face.shape[1])
     for row in range(tiles.face.shape[0]):
-        row_strata(tiles, sheet, tables, columnar, row, work, layers, strata)
-        for col in range(tiles.face.shape[1]):
+        row_strata(tiles, sheet, tables, columnar, row, work, tissue, layers, strata)
+        for col in np.flatnonzero(tissue):
             count = tile_cells(seed, tiles, row, col, layers, strata, tables.gain, drawn)
             if found + count > len(cells):
                 grown = np.empty((2 * len(cells) + count, 9), np.float32)

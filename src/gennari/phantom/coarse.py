@@ -74,28 +74,29 @@ def _passing(taken, expected):
 @njit(cache=True, error_model="numpy")
 def _sum_cells(seed, tiles, sheet, tables, columnar, grid, whole, taken, expected, neuropil):
     work = scratch()
-    layers, strata = row_scratch(tiles.face.shape[1])
+    tissue, layers, strata = row_scratch(tiles.face.shape[1])
     for row in range(tiles.face.shape[0]):
-        row_strata(tiles, sheet, tables, columnar, row, work, layers, strata)
-        for col in range(tiles.face.shape[1]):
+        row_strata(tiles, sheet, tables, columnar, row, work, tissue, layers, strata)
+        here = np.flatnonzero(tissue)
+        for col in here:
             neuropil[row, col] = between_of(layers, strata, col)
         if whole:
-            _sum_tiles(seed, tiles, row, strata, grid, taken, expected)
+            _sum_tiles(seed, tiles, row, here, strata, grid, taken, expected)
         else:
-            for col in range(tiles.face.shape[1]):
+            for col in here:
                 _sum_quarters(seed, tiles, row, col, strata, grid, taken, expected)
 
 
 @no_type_check
 @njit(cache=True, error_model="numpy")
-def _sum_tiles(seed, tiles, row, strata, grid, taken, expected):
-    """What the cells of a row of tiles take: as many as `cells.tile_cells` draws, sizes as they scatter there.
+def _sum_tiles(seed, tiles, row, cols, strata, grid, taken, expected):
+    """What the cells of a row's tiles take: as many as `cells.tile_cells` draws, sizes as they scatter there.
 
     A tile lies in one pixel.
     """
     quarter_um2 = 0.25 * tiles.tile_um * tiles.tile_um
     row_um = (tiles.first_row + row + 0.5) * tiles.tile_um
-    for col in range(tiles.face.shape[1]):
+    for col in cols:
         density, mean, square, smear = 0.0, 0.0, 0.0, 0.0
         for quarter in range(4):
             density += strata[col, quarter, NEURONS] + strata[col, quarter, GLIAL]

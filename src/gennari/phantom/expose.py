@@ -11,7 +11,7 @@ from numba import njit
 from scipy import ndimage
 
 from gennari.phantom.chance import key, normal
-from gennari.phantom.grain import Lattice, between_at, grain_at, grain_of, interpolated
+from gennari.phantom.grain import Lattice, between_at, grain_of, interpolated, pixel_grain
 from gennari.phantom.paint import Grid
 from gennari.phantom.tiles import Tiles
 
@@ -105,6 +105,10 @@ def tissue_light(
 def _tissue_light(seed, grid, grain, tissue, neuropil, light, gain, cells, lumen, wall, double, holes, out, where):
     flat = np.zeros((1, 1), np.float32)
     damaged, vascular = double.shape != flat.shape, lumen.shape != flat.shape
+    # a fine pixel meets the contour of tissue itself
+    steps = tissue.step_um / grid.spacing_um if grid.spacing_um < 0.5 * tissue.step_um else 0.0
+    # taken out of their record here: a record handed on for each pixel costs as much as the rest of it
+    small, middle, large = grain.lattices
     for i in range(grid.height):
         for j in range(grid.width):
             down, right = (i + 0.5) * grid.spacing_um, (j + 0.5) * grid.spacing_um
@@ -113,27 +117,45 @@ def _tissue_light(seed, grid, grain, tissue, neuropil, light, gain, cells, lumen
             inside = interpolated(tissue, row, col)
             if inside <= 0:
                 continue
-            factor = grain_at(seed, grain, row, col, grid.spacing_um)
-            if grid.spacing_um < 0.5 * tissue.step_um:
-                # a fine pixel meets the contour itself: half way between tissue and glass, a few pixels wide
-                rough = min(max(EDGE_ROUGHNESS * (factor - 1.0), -ROUGHEST), ROUGHEST)
-                inside = min(max((inside - 0.5 + rough) * tissue.step_um / grid.spacing_um + 0.5, 0.0), 1.0)
-                if inside <= 0:
-                    continue
-            absorbed = gain * between_at(grain, interpolated(neuropil, row, col), factor)
-            absorbed -= np.log(max(cells[i, j], DARKEST))
-            if vascular and wall[i, j] < 1.0:
-                absorbed -= gain * np.log(max(wall[i, j], DARKEST))
-            stained = np.exp(-interpolated(light, row, col) * absorbed)
+            factor = 1.0 + pixel_grain(seed, grain.pixel_sd, row, col, grid.spacing_um)
+            if large.step_um > 0.0:
+                for lattice in (small, middle, large):
+                    if lattice.step_um > 0.0:
+                        factor += interpolated(lattice, row, col)
+            inside = _within(inside, max(factor, 0.0), steps)
+            if inside <= 0:
+                continue
+            absorbed = gain * between_at(interpolated(neuropil, row, col), max(factor, 0.0), grain.variance)
+            absorbed += _taken(cells[i, j])
+            pale = 0.0
             if vascular:
-                stained = stained * (1 - lumen[i, j]) + LUMEN_TRANSMISSION * lumen[i, j]
+                pale = lumen[i, j]
+                absorbed += gain * _taken(wall[i, j])
+            stained = np.exp(-interpolated(light, row, col) * absorbed)
+            stained = stained * (1 - pale) + LUMEN_TRANSMISSION * pale
             if damaged:
                 # part of the pixel lies double: the mean of both
-                share = double[i, j]
-                stained = stained * (1 - share) + stained * stained * share
+                stained = stained * (1 - double[i, j]) + stained * stained * double[i, j]
                 inside *= 1 - holes[i, j]
             out[i, j] = inside * stained + (1 - inside)
             where[i, j] = inside > 0
+
+
+@no_type_check
+@njit(cache=True, inline="always")
+def _taken(passing):
+    """-log of a transmission."""
+    return 0.0 if passing >= 1.0 else -np.log(max(passing, DARKEST))
+
+
+@no_type_check
+@njit(cache=True, inline="always")
+def _within(inside, factor, steps):
+    """Share of a pixel in tissue: a fine one, `steps` to a step of the contour, is cut by it half way to glass."""
+    if steps <= 0.0:
+        return inside
+    rough = min(max(EDGE_ROUGHNESS * (factor - 1.0), -ROUGHEST), ROUGHEST)
+    return min(max((inside - 0.5 + rough) * steps + 0.5, 0.0), 1.0)
 
 
 def photograph(

@@ -88,23 +88,18 @@ def _nodes(seed, first_row, first_col, sd, skewed, out):
 
 @no_type_check
 @njit(cache=True, inline="always")
-def grain_at(seed, grain, row_um, col_um, spacing_um):
-    """The noise at a place: a factor on -log transmission, 0 or more."""
-    factor = 1.0
-    for k in range(3):
-        if grain.lattices[k].step_um > 0.0:
-            factor += interpolated(grain.lattices[k], row_um, col_um)
-    if grain.pixel_sd > 0.0:
-        at = key(seed, int(np.floor(row_um / spacing_um)), int(np.floor(col_um / spacing_um)))
-        factor += grain.pixel_sd * normal(at, 0)
-    return max(factor, 0.0)
+def pixel_grain(seed, sd, row_um, col_um, spacing_um):
+    """The noise of all scales that are narrower than a pixel, with this SD."""
+    if sd <= 0.0:
+        return 0.0
+    return sd * normal(key(seed, int(np.floor(row_um / spacing_um)), int(np.floor(col_um / spacing_um))), 0)
 
 
 @no_type_check
 @njit(cache=True, inline="always")
-def between_at(grain, neuropil, factor):
+def between_at(neuropil, factor, variance):
     """-log transmission of neuropil with its grain; to second order its mean transmission is the neuropil's alone."""
-    return neuropil * factor + 0.5 * neuropil * neuropil * grain.variance
+    return neuropil * factor + 0.5 * neuropil * neuropil * variance
 
 
 @no_type_check

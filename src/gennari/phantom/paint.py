@@ -122,10 +122,10 @@ def add_cells(
 @njit(cache=True, error_model="numpy")
 def _add_cells(seed, tiles, sheet, tables, columnar, grid, transmission, neuropil):
     work = scratch()
-    layers, strata = row_scratch(tiles.face.shape[1])
+    tissue, layers, strata = row_scratch(tiles.face.shape[1])
     for row in range(tiles.face.shape[0]):
-        row_strata(tiles, sheet, tables, columnar, row, work, layers, strata)
-        for col in range(tiles.face.shape[1]):
+        row_strata(tiles, sheet, tables, columnar, row, work, tissue, layers, strata)
+        for col in np.flatnonzero(tissue):
             neuropil[row, col] = between_of(layers, strata, col)
             _add_tile(seed, tiles, row, col, strata, tables.gain, grid, transmission)
 

@@ -208,15 +208,12 @@ def _slopes(values, face, tile_um):
             if face[row, col] < 0:
                 continue
             for axis in range(2):
-                before, after = (
-                    (row - 1, col) if axis == 0 else (row, col - 1),
-                    ((row + 1, col) if axis == 0 else (row, col + 1)),
-                )
+                down, right = 1 - axis, axis
                 low, high, steps = values[row, col], values[row, col], 0
-                if before[0] >= 0 and before[1] >= 0 and face[before] >= 0:
-                    low, steps = values[before], steps + 1
-                if after[0] < height and after[1] < width and face[after] >= 0:
-                    high, steps = values[after], steps + 1
+                if row >= down and col >= right and face[row - down, col - right] >= 0:
+                    low, steps = values[row - down, col - right], steps + 1
+                if row + down < height and col + right < width and face[row + down, col + right] >= 0:
+                    high, steps = values[row + down, col + right], steps + 1
                 if steps:
                     out[row, col, axis] = (high - low) / (steps * tile_um)
     return out

@@ -141,7 +141,9 @@ def _paint_vessels(vessels, grid, lumen, wall):
         # across, a nucleus is smeared like the wall; along, it is longer than a fine pixel
         broad, long = max(NUCLEUS_WIDE_UM, edge), max(NUCLEUS_LONG_UM, edge)
         nucleus = NUCLEUS_OPACITY * NUCLEUS_WIDE_UM * NUCLEUS_LONG_UM / (broad * long)
-        away_most = radius + thick + halo + broad + edge
+        # nothing is drawn farther than this from the wall's inner face; lumina widen by a tenth
+        most = max(thick + WALL_UM, halo, 0.5 * edge, 0.5 * broad + WALL_UM)
+        away_most = 1.1 * radius + most
         reach = (half + away_most) / grid.spacing_um + 1
         for i in range(max(int(row - reach), 0), min(int(row + reach) + 1, grid.height)):
             for j in range(max(int(col - reach), 0), min(int(col + reach) + 1, grid.width)):
