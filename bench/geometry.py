@@ -17,7 +17,8 @@ from gennari.frames import coronal
 from gennari.records import Hemisphere, Section
 from gennari.sources.fsaverage import fsaverage5_hemispheres
 from gennari.sources.surfaces import read_hemispheres
-from gennari.surface.geodesic import FAR_MM, GeodesicSolver, calibrate, exact_from_vertex
+from gennari.surface.exact import exact_from_vertex
+from gennari.surface.geodesic import FAR_MM, GeodesicSolver, calibrate
 from gennari.surface.mesh import adjacency
 from gennari.surface.ribbon import cut_ribbon
 
