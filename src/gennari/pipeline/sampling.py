@@ -26,6 +26,7 @@ from gennari.sources.surfaces import read_spheres
 from gennari.sources.tables import write_pairs, write_patches
 from gennari.surface.correspondence import ToLeft, right_to_left
 from gennari.surface.geodesic import Calibration
+from gennari.surface.planes import index_planes
 from gennari.surface.ribbon import cut_ribbon
 
 JOURNAL = "distances"
@@ -105,8 +106,9 @@ def _plain(record: PairSummary | Calibration) -> dict[str, object]:
 def _ribbons(
     brain: Brain, hemispheres: tuple[Hemisphere, Hemisphere], spacing_um: float
 ) -> Iterator[tuple[Section, Ribbon]]:
+    index = index_planes(hemispheres, brain.sections[0])
     for section in brain.sections:
-        yield section, cut_ribbon(hemispheres, section, spacing_um)
+        yield section, cut_ribbon(hemispheres, section, spacing_um, index)
 
 
 def _to_left(run: Run, brain: Brain, hemispheres: tuple[Hemisphere, Hemisphere]) -> ToLeft | None:
