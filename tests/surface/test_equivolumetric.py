@@ -76,10 +76,9 @@ def test_depth_is_continuous_over_edges(shell, section, rng):
 
 def test_each_side_has_its_own_columns_and_a_missing_one_is_refused(shell, section):
     def at(side: str, x_mm: float, inner_mm: float) -> Hemisphere:
-        ball = shell(6.0, inner_mm, 3, side=side)
-        moved = {name: replace(getattr(ball, name), vertices_mm=getattr(ball, name).vertices_mm + np.array([x_mm, 0, 0]))
-                 for name in ("pial", "white", "inflated")}  # fmt: skip
-        return replace(ball, **moved)
+        ball, by = shell(6.0, inner_mm, 3, side=side), np.array([x_mm, 0, 0])
+        pial, white = (replace(mesh, vertices_mm=mesh.vertices_mm + by) for mesh in (ball.pial, ball.white))
+        return replace(ball, pial=pial, white=white)
 
     halves = [at("L", -6.5, 3.0), at("R", 6.5, 5.0)]
     ribbon = cut_ribbon(halves, section(0.3, 13.0))
