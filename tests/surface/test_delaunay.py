@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from gennari.records import TriangleMesh
-from gennari.surface.delaunay import intrinsic_delaunay, proper_faces
+from gennari.surface.delaunay import intrinsic_delaunay
+from gennari.surface.mesh import proper_faces
 
 
 def angles(lengths: np.ndarray) -> np.ndarray:

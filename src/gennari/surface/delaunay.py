@@ -13,6 +13,7 @@ from jaxtyping import Float, Int32, Int64
 from numba import njit
 
 from gennari.records import TriangleMesh
+from gennari.surface.mesh import proper_faces
 
 SLACK = 1e-9
 """An edge whose two opposite cotangents sum to no less than this below zero stays: rounding must not flip for ever."""
@@ -30,12 +31,6 @@ def intrinsic_delaunay(mesh: TriangleMesh) -> tuple[Int32[np.ndarray, "g 3"], Fl
     lengths = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=2)
     _flip(faces, lengths, _twins(faces, len(mesh.vertices_mm)))
     return faces.astype(np.int32), lengths
-
-
-def proper_faces(mesh: TriangleMesh) -> Int32[np.ndarray, "g 3"]:
-    """The faces with three different vertices."""
-    a, b, c = mesh.faces.T
-    return mesh.faces[(a != b) & (b != c) & (c != a)]
 
 
 def _twins(faces: Int64[np.ndarray, "g 3"], count: int) -> Int64[np.ndarray, "g 3"]:

@@ -8,8 +8,7 @@ from pygeodesic import geodesic as mmp
 
 from gennari.errors import InputError
 from gennari.records import TriangleMesh
-from gennari.surface.delaunay import proper_faces
-from gennari.surface.mesh import check_manifold, check_reachable, pieces
+from gennari.surface.mesh import check_manifold, check_reachable, pieces, proper_faces
 from gennari.surface.wavefront import at_places
 
 INSIDE = 1e-6

@@ -17,9 +17,9 @@ from jaxtyping import Float, Int
 
 from gennari.errors import InputError
 from gennari.records import TriangleMesh
-from gennari.surface.delaunay import intrinsic_delaunay, proper_faces
+from gennari.surface.delaunay import intrinsic_delaunay
 from gennari.surface.exact import exact_from_vertex
-from gennari.surface.mesh import check_reachable, pieces
+from gennari.surface.mesh import check_reachable, pieces, proper_faces
 from gennari.surface.wavefront import at_places, by_vertex, run_front
 
 FAR_MM = 5.0

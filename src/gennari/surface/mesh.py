@@ -117,13 +117,19 @@ def check_pair(pial: TriangleMesh, white: TriangleMesh) -> None:
         )
 
 
+def proper_faces(mesh: TriangleMesh) -> Int32[np.ndarray, "g 3"]:
+    """The faces with three different vertices."""
+    a, b, c = mesh.faces.T
+    return mesh.faces[(a != b) & (b != c) & (c != a)]
+
+
 def check_manifold(mesh: TriangleMesh) -> None:
-    """Refuse a mesh in which more than two faces share an edge.
+    """Refuse a mesh in which more than two faces share an edge; faces that name a vertex twice do not count.
 
     Raises:
         InputError: names the first such edge.
     """
-    unique, edge_of_side = _edges_of_faces(mesh)
+    unique, edge_of_side = _edges_of_faces(TriangleMesh(vertices_mm=mesh.vertices_mm, faces=proper_faces(mesh)))
     shared = np.bincount(edge_of_side.ravel(), minlength=len(unique))
     if shared.size and shared.max() > 2:
         first, second = unique[shared.argmax()]
