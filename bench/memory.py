@@ -16,6 +16,7 @@ class Peak:
         self.gb = float("nan")
 
     def look(self) -> None:
+        """Compare with what is resident now."""
         found = _tree_gb()
         if found is not None and not self.gb >= found:
             self.gb = found
