@@ -111,20 +111,21 @@ def make_patches(rng) -> Callable[..., PatchTable]:
     """make_patches(n, splits): n patches on random faces of the first fifty, sides and splits at random."""
 
     def make(n: int, splits: tuple[str, ...] = ("train", "test")) -> PatchTable:
+        columns = {name: np.zeros(n) for name in PatchTable.__dataclass_fields__}  # of those that pairs do not read
         return PatchTable(
-            brain=np.full(n, "P"),
-            section=np.zeros(n, np.int32),
-            side=rng.integers(0, 2, n).astype(np.int8),
-            centre_um=np.zeros((n, 2)),
-            face=rng.integers(0, 50, n).astype(np.int32),
-            weights=rng.dirichlet([1, 1, 1], n),
-            vertex=np.zeros(n, np.int32),
-            brain_mm=rng.normal(size=(n, 3)),
-            inflated_mm=np.zeros((n, 3)),
-            plane_angle_deg=np.full(n, 90.0),
-            rotation_deg=np.zeros(n),
-            curvature_per_mm=np.zeros(n),
-            split=np.array(splits)[rng.integers(0, len(splits), n)],
+            **columns
+            | {
+                "brain": np.full(n, "P"),
+                "section": np.zeros(n, np.int32),
+                "side": rng.integers(0, 2, n).astype(np.int8),
+                "centre_um": np.zeros((n, 2)),
+                "face": rng.integers(0, 50, n).astype(np.int32),
+                "weights": rng.dirichlet([1, 1, 1], n),
+                "vertex": np.zeros(n, np.int32),
+                "brain_mm": rng.normal(size=(n, 3)),
+                "inflated_mm": np.zeros((n, 3)),
+                "split": np.array(splits)[rng.integers(0, len(splits), n)],
+            }
         )
 
     return make
