@@ -19,6 +19,12 @@ def test_hub_degrees_follow_the_exponent(rng):
     assert fitted_exponent(hub_degrees(4000, 4000 * 100, 10**6, 3.5, rng)) == pytest.approx(3.5, abs=0.2)
 
 
+def test_the_hubs_of_a_whole_brain_keep_their_exponent(rng):
+    """A thousand hubs that share 100,000 pairs; rounding at the smallest degree (34) would show."""
+    fits = [fitted_exponent(hub_degrees(1000, 100_000, 99_000, 2.5, rng)) for _ in range(40)]
+    assert np.mean(fits) == pytest.approx(2.5, abs=0.05)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 30), st.floats(0, 1), st.integers(0, 2**32 - 1))
 def test_hub_degrees_keep_sum_and_limits(hubs, most, share, seed):

@@ -11,7 +11,8 @@ STEEPEST = 50.0
 def hub_degrees(hubs: int, total: int, most: int, gamma: float, rng: np.random.Generator) -> Int[np.ndarray, "h"]:
     """Degrees of a power law, scaled so that they sum to `total`, each in 1..most.
 
-    Scaling leaves the exponent as it is. What rounding and the limits leave over is spread one by one.
+    Scaling leaves the exponent as it is. What rounding and the limits leave over goes to the largest, one each, where
+    it changes least: at the smallest degree it would bend the law.
 
     Raises:
         ValueError: no such degrees exist.
@@ -19,8 +20,8 @@ def hub_degrees(hubs: int, total: int, most: int, gamma: float, rng: np.random.G
     if not hubs <= total <= hubs * most:
         raise ValueError(f"{hubs} degrees in 1..{most} cannot sum to {total}")
     drawn = (1 - rng.random(hubs)) ** (-1 / (gamma - 1))
-    degree = np.clip(np.floor(total * drawn / drawn.sum()), 1, most).astype(int)
-    return _summing_to(total, degree, most, rng)
+    degree = np.clip(np.rint(total * drawn / drawn.sum()), 1, most).astype(int)
+    return _summing_to(total, degree, most, np.argsort(-degree, kind="stable"))
 
 
 def configuration_degrees(n: int, rng: np.random.Generator) -> Int[np.ndarray, "n"]:
@@ -31,7 +32,7 @@ def configuration_degrees(n: int, rng: np.random.Generator) -> Int[np.ndarray, "
     most = cut_off(n)
     k = np.arange(1, most + 1)
     chance = k ** -gamma_for_mean(2.0, most)
-    return _summing_to(2 * n, rng.choice(k, n, p=chance / chance.sum()), most, rng)
+    return _summing_to(2 * n, rng.choice(k, n, p=chance / chance.sum()), most, rng.permutation(n))
 
 
 def cut_off(n: int) -> int:
@@ -66,10 +67,12 @@ def _mean(k: Float[np.ndarray, "m"], gamma: float) -> float:
     return float((k * share).sum() / share.sum())
 
 
-def _summing_to(total: int, degree: Int[np.ndarray, "n"], most: int, rng: np.random.Generator) -> Int[np.ndarray, "n"]:
-    """Change degrees one by one, at random, within 1..most, until they sum to `total`."""
+def _summing_to(
+    total: int, degree: Int[np.ndarray, "n"], most: int, order: Int[np.ndarray, "n"]
+) -> Int[np.ndarray, "n"]:
+    """Change degrees by one, in this order, within 1..most, until they sum to `total`."""
     while missing := total - degree.sum():
         step = 1 if missing > 0 else -1
-        free = rng.permutation(np.flatnonzero(degree < most if step > 0 else degree > 1))
+        free = order[(degree < most if step > 0 else degree > 1)[order]]
         degree[free[: abs(missing)]] += step
     return degree
