@@ -72,12 +72,13 @@ def test_threads_give_each_pair_the_distance_its_solver_gives(hemispheres, patch
     pairs, calibrations = measure_all(hemispheres, patches, *drawn, Measuring(workers=2), tmp_path / "j", ticks.append)
     assert set(calibrations) == {"L", "R"}
     solvers = [GeodesicSolver(half.mid, calibrations[half.side]) for half in hemispheres]
-    for one, other, mm in zip(*by_source(pairs.first, pairs.second, 120), pairs.distance_mm, strict=True):
+    sources, targets = by_source(pairs.first, pairs.second, len(patches))
+    for one, other, mm in zip(sources, targets, pairs.distance_mm, strict=True):
         solver = solvers[patches.side[one]]
         place = (patches.face[[other]], patches.weights[[other]])
         assert mm == pytest.approx(solver.distances(int(patches.face[one]), patches.weights[one], *place)[0])
     last = [tick for tick in ticks if tick.stage == "distances"][-1]
-    assert last.done == last.total == len(set(pairs.first))
+    assert last.done == last.total == len(set(sources))
 
 
 @pytest.mark.slow
