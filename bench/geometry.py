@@ -1,6 +1,6 @@
 """Geodesics, pairs, patches, ribbon and inflation beside their peers, in one run; the last line is JSON.
 
-python bench/geometry.py                       # ../shared/data seen from the repository, about 12 minutes on two cores
+python bench/geometry.py                       # ../shared/data seen from the repository, about 9 minutes on two cores
 python bench/geometry.py --real-data DIR       # a folder that holds bigbrain/
 python bench/geometry.py --surfaces DIR        # any folder of surfaces
 python bench/geometry.py --fsaverage           # fsaverage5, subdivided once, which needs no data
@@ -136,7 +136,7 @@ def geodesics(halves: Halves, size: Size, sources: int) -> dict[str, float]:
     tasks = [MeshTask(name=f"hemisphere {h.side}", mesh=h.mid, sources=size.sources) for h in halves]
     print(f"geodesics: {size.sources} exact sources a hemisphere, {6 * size.sources // 60 + 1} minutes", flush=True)
     found = run_tasks(judge_all, tasks, workers=WORKERS, tick=_lines(), stage="geodesics", name=lambda task: task.name)
-    print(f"{'':>20}  mean error  p99 error  below 5 mm  s a source  200k pairs from {sources:,} sources, two cores")
+    print(f"{'':>20}  mean error  p99 error  below 5 mm  s a source  all pairs, {sources:,} sources, two cores")
     for sides in zip(*found, strict=True):
         print(_row(sides, sources))
     ours = [_figures(judged[0]) for judged in found]
