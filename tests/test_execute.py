@@ -142,3 +142,22 @@ def test_an_interruption_cancels_what_has_not_begun():
 def test_less_than_one_worker_is_refused():
     with pytest.raises(ValueError, match="at least one worker, got 0"):
         run_tasks(square, [1], workers=0)
+
+
+def test_results_are_kept_as_they_come_and_those_of_failed_tasks_are_not():
+    kept = []
+    with pytest.raises(TasksFailed):
+        run_tasks(square_unless_three, range(5), keep=lambda task, result: kept.append((task, result)))
+    assert kept == [(0, 0), (1, 1), (2, 4), (4, 16)]
+
+
+def test_what_was_kept_stands_when_the_rest_is_interrupted():
+    kept = []
+
+    def stop(tick: Tick) -> None:
+        if tick.done == 2:
+            raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(1) as executor, pytest.raises(KeyboardInterrupt):
+        run_tasks(square, range(50), executor=executor, tick=stop, keep=lambda task, result: kept.append(task))
+    assert kept == [0, 1]

@@ -70,6 +70,7 @@ def run_tasks(
     tick: Report | None = None,
     stage: str = "tasks",
     name: Callable[[Task], str] = str,
+    keep: Callable[[Task, Result], None] | None = None,
 ) -> list[Result]:
     """Apply `function` to each task and return the results in the order of the tasks.
 
@@ -84,6 +85,8 @@ def run_tasks(
         tick: told after each finished task.
         stage: how the ticks call the work.
         name: how a task is called in ticks and errors.
+        keep: given each task and its result as soon as it is there, in this thread, before the tick: for work that
+            must not be lost when the rest is interrupted.
 
     Raises:
         InputError: every failed task raised an InputError.
@@ -99,6 +102,8 @@ def run_tasks(
         values[index] = value
         if error:
             failures.append(Failure(index=index, task=name(tasks[index]), **error._asdict()))
+        elif keep:
+            keep(tasks[index], cast(Result, value))
         if tick:
             tick(Tick(stage, done, len(tasks), name(tasks[index]) + (f" failed ({error.reason})" if error else "")))
     if failures:

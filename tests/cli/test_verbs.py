@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gennari.cli import sample
 from gennari.cli.app import VERBS
 from gennari.pipeline import demo as whole
 from gennari.pipeline import making, maps
+from gennari.pipeline.stages import open_run
 
 
 @pytest.mark.parametrize("verb", ["pretrain", "finetune", "segment", "evaluate", "report"])
@@ -29,6 +31,26 @@ def test_phantom_and_sample_too(gennari, finished_demo):
         said = gennari(*line, "--preset", "mini")
         assert said.code == 0
         assert "already finished, nothing to do" in said.err
+
+
+def test_sample_takes_the_way_pairs_are_drawn_and_measured_into_the_runs_config(gennari, demo, tmp_path, monkeypatch):
+    monkeypatch.setattr(sample, "sample_stage", lambda run, tick: None)
+    plain, asked = tmp_path / "plain", tmp_path / "asked"
+    options = ("--exact", "--cross-hemisphere", "--degrees", "configuration")
+    assert gennari("sample", demo / "dataset", plain, "--preset", "mini").code == 0
+    assert gennari("sample", demo / "dataset", asked, "--preset", "mini", *options).code == 0
+    pairs = [open_run(root).experiment.pairs for root in (plain, asked)]
+    assert (pairs[0].exact, pairs[0].cross_hemisphere, pairs[0].degrees) == (False, False, "hubs")
+    assert (pairs[1].exact, pairs[1].cross_hemisphere, pairs[1].degrees) == (True, True, "configuration")
+    again = gennari("sample", demo / "dataset", asked, "--preset", "mini")
+    assert again.code == 2
+    assert "differs from it" in again.err
+
+
+def test_pairs_across_hemispheres_without_a_correspondence_are_refused_with_the_mend(gennari, demo, tmp_path):
+    said = gennari("sample", demo / "dataset", tmp_path / "run", "--preset", "mini", "--cross-hemisphere")
+    assert said.code == 2
+    assert "put hemi-L_sphere.surf.gii and hemi-R_sphere.surf.gii beside the surfaces" in said.err
 
 
 def test_demo_ends_with_the_table_and_one_line_of_json(gennari, finished_demo):

@@ -7,8 +7,10 @@ import pytest
 
 from gennari.data.pack import open_pack
 from gennari.errors import InputError
+from gennari.execute import Tick
+from gennari.pipeline import sampling
 from gennari.pipeline.learning import pairs_of
-from gennari.pipeline.sampling import pretext_brain, sections_of, split_of
+from gennari.pipeline.sampling import pretext_brain, sample_stage, sections_of, split_of
 from gennari.pipeline.splitting import draw_splits
 from gennari.pipeline.stages import Run
 from gennari.sources.dataset import open_dataset
@@ -89,7 +91,33 @@ def test_the_summary_is_json_without_nan(finished):
     summary = json.loads(finished.path("sampling.json").read_text(), parse_constant=refuse)
     assert summary["patches"]["train"] + summary["patches"]["test"] == finished.experiment.patches.count
     for side in "LR":
-        assert 0 < summary["geodesics"][side]["mean_relative_error"] < 0.1
+        assert summary["geodesics"][side]["method"] == "front"
+        assert 0 < summary["geodesics"][side]["mean_relative_error"] < 0.01
+        ranks = summary["inflated"]["spearman"][side]
+        assert all(0.3 < ranks[name] < 1 for name in ("pial", "inflated"))  # forty pairs rank nothing more finely
+    assert summary["inflated"]["left_right_residual_mm"] is None  # fsaverage's meshes are no mirror images
+    assert {"P, L, train", "P, R, test"} <= set(summary["pairs"])
+
+
+def test_an_interrupted_stage_goes_on_with_the_sources_that_are_left(finished, fresh, pairs, monkeypatch):
+    """What was measured is not measured again, and the outcome is that of an uninterrupted run."""
+    monkeypatch.setattr(sampling, "usable_cores", lambda: 1)
+
+    def stop(tick: Tick) -> None:
+        if tick.stage == "distances" and tick.done == tick.total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sample_stage(fresh, stop)
+    assert fresh.path("distances", "begun.json").is_file()
+    assert not fresh.path("pairs.parquet").exists()
+    ticks = []
+    assert sample_stage(fresh, ticks.append)
+    assert not any(tick.stage in ("distances", "calibration") for tick in ticks)
+    assert not fresh.path("distances").exists()
+    found = read_pairs(fresh.path("pairs.parquet"))
+    for column in ("first", "second", "distance_mm"):
+        assert np.array_equal(getattr(found, column), getattr(pairs, column))
 
 
 @pytest.mark.parametrize(("role", "found"), [("labelled", 0), ("pretext", 2)])

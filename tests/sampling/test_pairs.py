@@ -1,45 +1,27 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gennari.errors import InputError
-from gennari.records import PatchTable
-from gennari.sampling.pairs import PairSettings, fitted_exponent, hub_degrees, hub_pairs, measure_pairs, summarise_pairs
-from gennari.surface.geodesic import GeodesicSolver
+from gennari.sampling.degrees import fitted_exponent
+from gennari.sampling.pairs import PairSettings, by_source, draw_pairs, summarise_pairs
 
 
-def patches(n, rng, splits=("train", "test")):
-    return PatchTable(
-        brain=np.full(n, "P"),
-        section=np.zeros(n, np.int32),
-        side=rng.integers(0, 2, n).astype(np.int8),
-        centre_um=np.zeros((n, 2)),
-        face=rng.integers(0, 50, n).astype(np.int32),
-        weights=rng.dirichlet([1, 1, 1], n),
-        vertex=np.zeros(n, np.int32),
-        brain_mm=rng.normal(size=(n, 3)),
-        inflated_mm=np.zeros((n, 3)),
-        plane_angle_deg=np.full(n, 90.0),
-        rotation_deg=np.zeros(n),
-        curvature_per_mm=np.zeros(n),
-        split=np.array(splits)[rng.integers(0, len(splits), n)],
-    )
-
-
-@pytest.mark.parametrize(("n", "fraction"), [(60, 0.01), (400, 0.05), (2000, 0.01), (2000, 0.5)])
-def test_pairs_keep_every_law(n, fraction, rng):
-    table = patches(n, rng)
-    first, second = hub_pairs(table, PairSettings(hub_fraction=fraction), rng)
+def keeps_every_law(table, first, second) -> None:
+    n = len(table)
     assert len(first) == n  # as many as patches
     assert set(first) | set(second) == set(range(n))  # each at least once
     assert (first != second).all()
     assert len({frozenset(p) for p in zip(first.tolist(), second.tolist(), strict=True)}) == n
-    assert (table.side[first] == table.side[second]).all()
     assert (table.split[first] == table.split[second]).all()
+
+
+@pytest.mark.parametrize(("n", "fraction"), [(60, 0.01), (400, 0.05), (2000, 0.01), (2000, 0.5)])
+def test_hub_pairs_keep_every_law(n, fraction, rng, make_patches):
+    table = make_patches(n)
+    first, second = draw_pairs(table, PairSettings(hub_fraction=fraction), rng)
+    keeps_every_law(table, first, second)
+    assert (table.side[first] == table.side[second]).all()
     assert not set(first) & set(second)  # hubs meet no hubs
     group = table.side * 2 + (table.split == "train")
     counts = np.bincount(group)
@@ -47,106 +29,62 @@ def test_pairs_keep_every_law(n, fraction, rng):
     assert len(set(first)) == sum(max(2, round(fraction * c)) for c in counts)
 
 
-def test_hub_degrees_follow_the_exponent(rng):
-    degree = hub_degrees(4000, 4000 * 100, 10**6, 2.5, rng)
-    assert degree.sum() == 400_000
-    assert fitted_exponent(degree) == pytest.approx(2.5, abs=0.1)
-    assert fitted_exponent(hub_degrees(4000, 4000 * 100, 10**6, 3.5, rng)) == pytest.approx(3.5, abs=0.2)
+@pytest.mark.parametrize("n", [40, 400, 4000])
+def test_configuration_pairs_keep_every_law_and_a_power_law_of_all_patches(n, rng, make_patches):
+    table = make_patches(n)
+    settings = PairSettings(degrees="configuration")
+    first, second = draw_pairs(table, settings, rng)
+    keeps_every_law(table, first, second)
+    assert (table.side[first] == table.side[second]).all()
+    degree = np.bincount(np.concatenate([first, second]))
+    assert degree.mean() == 2
+    if n == 4000:  # four groups of about a thousand; P(1) = 1 / zeta(2.35)
+        assert (degree == 1).mean() == pytest.approx(0.70, abs=0.04)
+        assert all(25 <= found.k_max <= 45 for found in summarise_pairs(table, first, second, settings).values())
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.integers(1, 30), st.integers(1, 30), st.floats(0, 1), st.integers(0, 2**32 - 1))
-def test_hub_degrees_keep_sum_and_limits(hubs, most, share, seed):
-    total = hubs + round(share * hubs * (most - 1))
-    degree = hub_degrees(hubs, total, most, 2.2, np.random.default_rng(seed))
-    assert degree.sum() == total
-    assert degree.min() >= 1
-    assert degree.max() <= most
+def test_pairs_may_span_the_hemispheres_when_asked_to(rng, make_patches):
+    table = make_patches(400)
+    settings = PairSettings(cross_hemisphere=True, hub_fraction=0.05)
+    first, second = draw_pairs(table, settings, rng)
+    keeps_every_law(table, first, second)
+    assert (table.side[first] != table.side[second]).mean() == pytest.approx(0.5, abs=0.1)
+    assert set(summarise_pairs(table, first, second, settings)) == {"P, B, train", "P, B, test"}
 
 
-def test_impossible_degrees_are_refused(rng):
-    with pytest.raises(ValueError, match=r"3 degrees in 1\.\.2 cannot sum to 7"):
-        hub_degrees(3, 7, 2, 2.5, rng)
+@pytest.mark.parametrize("degrees", ["hubs", "configuration"])
+def test_the_smallest_group_can_be_paired(degrees, rng, make_patches):
+    table = make_patches(4, splits=("train",)).take(np.zeros(4, int))
+    keeps_every_law(table, *draw_pairs(table, PairSettings(degrees=degrees), rng))
 
 
-def test_the_smallest_group_can_be_paired(rng):
-    table = patches(4, rng, splits=("train",)).take(np.zeros(4, int))
-    assert len(hub_pairs(table, PairSettings(), rng)[0]) == 4
-
-
-def test_too_small_a_group_is_refused_by_name(rng):
-    table = patches(3, rng, splits=("val",)).take(np.zeros(3, int))
+def test_too_small_a_group_is_refused_by_name(rng, make_patches):
+    table = make_patches(3, splits=("val",)).take(np.zeros(3, int))
     with pytest.raises(InputError, match=r"got 3 in P, [LR], val"):
-        hub_pairs(table, PairSettings(), rng)
+        draw_pairs(table, PairSettings(), rng)
 
 
-def straight(table):
-    """Solvers that answer |face - face| + |weights - weights| and remember who asked."""
-    asked = []
-
-    def of_side(side):
-        def distances(face, weights, to_face, to_weights):
-            asked.append((side, face))
-            return np.abs(to_face - face) + np.abs(to_weights - weights).sum(axis=1) + 100.0 * side
-
-        return distances
-
-    return (of_side(0), of_side(1)), asked
+def test_the_source_has_more_pairs_or_the_lower_row(rng, make_patches):
+    source, target = by_source(np.array([4, 1, 1, 3]), np.array([2, 0, 2, 5]), 6)
+    assert source.tolist() == [2, 1, 1, 3]  # rows 1 and 2 have two pairs each, 3 and 5 one each
+    assert target.tolist() == [4, 0, 2, 5]
 
 
-def test_distances_are_those_of_the_right_solver_one_solve_a_source(rng):
-    table = patches(300, rng)
-    first, second = hub_pairs(table, PairSettings(hub_fraction=0.02), rng)
-    solvers, asked = straight(table)
-    ticks = []
-    pairs = measure_pairs(table, first, second, solvers, ticks.append)
-    for f, s, mm in zip(first, second, pairs.distance_mm, strict=True):
-        between = np.abs(table.weights[f] - table.weights[s]).sum() + abs(table.face[f] - table.face[s])
-        assert mm == pytest.approx(between + 100 * table.side[f])
-    assert len(asked) == len(set(first)) == ticks[-1].total == len(ticks)
-    pairs.check(len(table))
-
-
-def test_a_pair_has_the_same_source_whichever_way_round(rng):
-    table = patches(300, rng)
-    first, second = hub_pairs(table, PairSettings(hub_fraction=0.02), rng)
-    turned = rng.random(300) < 0.5
-    (solvers, asked), (again, asked_again) = straight(table), straight(table)
-    measure_pairs(table, first, second, solvers)
-    measure_pairs(table, np.where(turned, second, first), np.where(turned, first, second), again)
-    assert asked == asked_again
-
-
-def test_pairs_across_hemispheres_are_refused(rng):
-    table = patches(300, rng)
-    left, right = np.flatnonzero(table.side == 0)[:1], np.flatnonzero(table.side == 1)[:1]
-    with pytest.raises(ValueError, match="pair 0 spans the two"):
-        measure_pairs(table, left, right, straight(table)[0])
-
-
-def test_the_summary_counts_sources_and_degrees_of_each_group(rng):
-    table = patches(60, rng, splits=("train",))
+def test_the_summary_counts_sources_and_degrees_of_each_group(make_patches):
+    table = make_patches(60, splits=("train",))
     rows = np.concatenate([np.flatnonzero(table.side == 0)[:6], np.flatnonzero(table.side == 1)[:4]])
-    summary = summarise_pairs(table.take(rows), np.array([0, 0, 0, 1, 1, 6, 7]), np.array([2, 3, 4, 5, 2, 8, 9]))
+    pairs = np.array([0, 0, 0, 1, 1, 6, 7]), np.array([2, 3, 4, 5, 2, 8, 9])
+    summary = summarise_pairs(table.take(rows), *pairs, PairSettings())
     left, right = summary["P, L, train"], summary["P, R, train"]
     assert (left.pairs, left.sources, left.k_min, left.k_max) == (5, 2, 2, 3)
     assert left.exponent == pytest.approx(1 + 2 / (np.log(3 / 1.5) + np.log(2 / 1.5)))
     assert (right.pairs, right.sources) == (2, 2)
     assert np.isnan(right.exponent)
+    everyone = summarise_pairs(table.take(rows), *pairs, PairSettings(degrees="configuration"))["P, L, train"]
+    assert (everyone.sources, everyone.k_min, everyone.k_max) == (2, 1, 3)
+    assert everyone.exponent == pytest.approx(fitted_exponent(np.array([3, 2, 2, 1, 1, 1])))
 
 
 def test_unknown_settings_are_refused():
     with pytest.raises(ValidationError):
         PairSettings.model_validate({"k_min": 3})
-
-
-def test_distances_on_a_sphere_are_its_arcs(spheres, rng):
-    hemispheres = spheres.hemispheres()
-    table = replace(patches(80, rng, splits=("train",)), face=rng.integers(0, 5120, 80).astype(np.int32))
-    first, second = hub_pairs(table, PairSettings(hub_fraction=0.05), rng)
-    left, right = (GeodesicSolver(hemisphere.mid).distances for hemisphere in hemispheres)
-    got = measure_pairs(table, first, second, (left, right)).distance_mm
-    unit = np.einsum("nc,ncx->nx", table.weights, spheres.unit.vertices_mm[spheres.unit.faces[table.face]])
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    arc = spheres.radius_mm * np.arccos(np.clip((unit[first] * unit[second]).sum(axis=1), -1, 1))
-    assert np.abs(got - arc).mean() < 0.03 * arc.mean()

@@ -47,6 +47,25 @@ def shell() -> Callable[..., Hemisphere]:
 
 
 @pytest.fixture(scope="session")
+def torus() -> Callable[..., TriangleMesh]:
+    """torus(core_mm, tube_mm): a tube round a circle in the plane y = 0, vertices on it, faces oriented outward."""
+
+    def make(core_mm: float, tube_mm: float, around: int = 400, across: int = 200) -> TriangleMesh:
+        turn, lift = (index * 2 * np.pi / count for index, count in zip(
+            np.mgrid[:around, :across], (around, across), strict=True))  # fmt: skip
+        out = core_mm + tube_mm * np.cos(lift)
+        points = np.stack([out * np.cos(turn), tube_mm * np.sin(lift), -out * np.sin(turn)], axis=-1).reshape(-1, 3)
+        number = np.arange(around * across).reshape(around, across)
+        right, up = np.roll(number, -1, axis=0), np.roll(number, -1, axis=1)
+        both = np.roll(right, -1, axis=1)
+        faces = np.concatenate([np.stack(corners, axis=-1).reshape(-1, 3) for corners in
+                                ((number, right, both), (number, both, up))])  # fmt: skip
+        return TriangleMesh(vertices_mm=points, faces=faces.astype(np.int32))
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def section() -> Callable[..., Section]:
     """section(y_mm, half_mm): a square coronal section around the origin, 32 µm pixels."""
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from shapely import Polygon, contains_xy
@@ -18,6 +18,7 @@ def area(ring: np.ndarray) -> float:
     return 0.5 * float((col * np.roll(row, -1) - np.roll(col, -1) * row).sum())
 
 
+@settings(deadline=None)  # the first example may wait for a kernel to be compiled
 @given(MASKS)
 def test_filling_a_traced_mask_gives_it_back(mask):
     rings = trace(mask)
@@ -26,6 +27,7 @@ def test_filling_a_traced_mask_gives_it_back(mask):
     assert sum(map(area, rings)) == mask.sum()
 
 
+@settings(deadline=None)  # the first example may wait for a kernel to be compiled
 @given(MASKS)
 def test_traced_rings_are_simple_and_have_only_corners(mask):
     for ring in trace(mask):

@@ -3,11 +3,13 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import potpourri3d
 import pytest
 
 from gennari.errors import InputError
 from gennari.records import TriangleMesh
-from gennari.surface.geodesic import Calibration, GeodesicSolver, calibrate, exact_from_vertex
+from gennari.surface.exact import exact_from_point, exact_from_vertex
+from gennari.surface.geodesic import Calibration, GeodesicSolver, calibrate
 
 
 def plane(side: int) -> TriangleMesh:
@@ -34,13 +36,23 @@ def two_balls(sphere) -> tuple[TriangleMesh, int]:
     return TriangleMesh(vertices_mm=points, faces=np.concatenate([ball.faces, ball.faces + np.int32(count)])), count
 
 
-def test_distances_on_a_plane_are_straight_lines(rng):
+def test_distances_on_a_plane_are_straight_lines():
+    """Right triangles that alternate are Delaunay already: there the front is exact."""
     sheet = plane(41)
-    solver = GeodesicSolver(sheet, calibrate(sheet, rng))
     source = 20 * 41 + 20
     straight = np.linalg.norm(sheet.vertices_mm - sheet.vertices_mm[source], axis=1)
-    assert np.abs(solver.from_vertex(source) - straight)[straight > 5].max() < 0.03 * 20
-    assert np.abs(solver.from_vertex(source) - straight)[straight < 3].max() < 0.1
+    assert np.allclose(GeodesicSolver(sheet).from_vertex(source), straight, atol=1e-9)
+
+
+def test_distances_on_a_crumpled_sheet_of_slivers_are_nearly_straight(rng):
+    """Vertices moved within the plane make obtuse triangles; straightening takes most of the error away."""
+    sheet = plane(41)
+    moved = sheet.vertices_mm + np.column_stack([rng.uniform(-0.25, 0.25, (41**2, 2)), np.zeros(41**2)])
+    source = 20 * 41 + 20
+    straight = np.linalg.norm(moved - moved[source], axis=1)
+    found = GeodesicSolver(TriangleMesh(vertices_mm=moved, faces=sheet.faces)).from_vertex(source)
+    assert (found >= straight).all()
+    assert (found - straight).max() < 0.05
 
 
 def test_distances_on_a_sphere_are_great_circles(sphere, rng):
@@ -49,11 +61,11 @@ def test_distances_on_a_sphere_are_great_circles(sphere, rng):
     arc = 20 * np.arccos(np.clip(ball.vertices_mm @ ball.vertices_mm[100] / 400, -1, 1))
     distances = solver.from_vertex(100)
     assert distances[100] == 0
-    assert np.abs(distances - arc)[arc > 5].mean() < 0.01 * arc.mean()
+    assert np.abs(distances - arc)[arc > 5].mean() < 0.003 * arc.mean()
     assert np.abs(exact_from_vertex(ball, 100) - arc).max() < 0.005 * 20 * np.pi
 
 
-def test_calibrated_heat_is_close_to_exact_on_a_folded_cortex(rng):
+def test_distances_are_close_to_exact_on_a_folded_cortex_and_closer_than_the_heat_methods(rng):
     """fsaverage5 as bundled with nilearn; 10,242 vertices, so coarser than what the distances are used on."""
     spec = importlib.util.find_spec("nilearn")
     assert spec is not None
@@ -62,35 +74,50 @@ def test_calibrated_heat_is_close_to_exact_on_a_folded_cortex(rng):
     cortex = mid_surface(folder / "pial_left.gii.gz", folder / "white_left.gii.gz")
     calibration = calibrate(cortex, rng)
     raw, calibrated = GeodesicSolver(cortex), GeodesicSolver(cortex, calibration)
-    errors = {"raw": [], "calibrated": [], "near": []}
+    heat = potpourri3d.MeshHeatMethodDistanceSolver(cortex.vertices_mm, cortex.faces)
+    errors = {"heat": [], "raw": [], "calibrated": [], "near": []}
     for vertex in (1234, 8765):
         exact = exact_from_vertex(cortex, vertex)
         far = exact > 5
+        errors["heat"].append(np.abs(heat.compute_distance(vertex)[far] / exact[far] - 1))
         errors["raw"].append(np.abs(raw.from_vertex(vertex)[far] / exact[far] - 1))
         errors["calibrated"].append(np.abs(calibrated.from_vertex(vertex)[far] / exact[far] - 1))
         errors["near"].append(np.abs(calibrated.from_vertex(vertex) - exact)[~far])
     mean = {name: np.concatenate(rows).mean() for name, rows in errors.items()}
-    assert mean["calibrated"] < 0.025
-    assert mean["calibrated"] < mean["raw"]
-    assert mean["near"] < 0.15
-    assert np.percentile(np.concatenate(errors["calibrated"]), 99) < 0.08
-    assert calibration.mean_relative_error == pytest.approx(mean["calibrated"], abs=0.01)
+    assert mean["calibrated"] < 0.006
+    assert mean["calibrated"] < mean["raw"] < mean["heat"]
+    assert mean["near"] < 0.05
+    assert np.percentile(np.concatenate(errors["calibrated"]), 99) < 0.02
+    assert calibration.mean_relative_error == pytest.approx(mean["calibrated"], abs=0.002)
 
 
-def test_a_calibration_is_a_power_law():
-    calibration = Calibration(factor=0.9, exponent=-0.5)
-    assert np.allclose(calibration.apply(np.array([0.0, 10.0, 40.0])), [0.0, 9.0, 18.0], atol=1e-2)
+def test_a_source_inside_a_face_is_as_good_as_a_vertex(sphere, rng):
+    """Against exact distances from the same place, made a vertex."""
+    bumpy = sphere(20.0, 4)
+    bumpy = TriangleMesh(vertices_mm=bumpy.vertices_mm + rng.normal(0, 0.2, bumpy.vertices_mm.shape), faces=bumpy.faces)
+    solver = GeodesicSolver(bumpy, calibrate(bumpy, rng))
+    for weights in (rng.dirichlet(np.ones(3)), np.array([0.5, 0.5, 0.0]), np.array([0.98, 0.01, 0.01])):
+        exact, found = exact_from_point(bumpy, 77, weights), solver.from_point(77, weights)
+        far = exact > 5
+        assert np.abs(found / exact - 1)[far].mean() < 0.006
+        assert np.abs(found - exact)[~far].mean() < 0.02
+
+
+def test_a_calibration_is_nothing_near_by_and_its_excess_far_away():
+    calibration = Calibration(excess=0.25, reach_mm=10.0)
+    assert np.allclose(calibration.apply(np.array([0.0, 10.0, 1e6])), [0.0, 10 / 1.125, 1e6 / 1.25], rtol=1e-4)
+    assert calibration.apply(np.array([0.01]))[0] == pytest.approx(0.01, rel=1e-3)
 
 
 def test_a_calibration_finds_the_law_and_states_the_error(monkeypatch, sphere, rng):
-    """Where 'exact' is the heat method bent by a known law, that law is found and no error is left far away."""
+    """Where 'exact' is the front bent by a known law, that law is found and no error is left far away."""
     ball = sphere(20.0, 4)
-    solver, law = GeodesicSolver(ball), Calibration(factor=1.2, exponent=0.02)
+    solver, law = GeodesicSolver(ball), Calibration(excess=0.05, reach_mm=40.0)
     monkeypatch.setattr(
-        "gennari.surface.geodesic.exact_from_vertex", lambda mesh, v: law.apply(solver.heat_from_vertex(v))
+        "gennari.surface.geodesic.exact_from_vertex", lambda mesh, v: law.apply(solver.front_from_vertex(v))
     )
     found = calibrate(ball, rng, sources=3)
-    assert (found.factor, found.exponent) == pytest.approx((1.2, 0.02), rel=1e-6)
+    assert (found.excess, found.reach_mm) == pytest.approx((0.05, 40.0), rel=1e-6)
     assert found.mean_relative_error < 1e-3
     assert found.sources == 3
 
@@ -104,7 +131,7 @@ def test_a_place_at_a_corner_is_that_vertex(sphere):
     ball = sphere(20.0, 3)
     solver = GeodesicSolver(ball)
     corner = solver.from_point(7, np.array([0.0, 1.0, 0.0]))
-    assert np.array_equal(corner, solver.from_vertex(int(ball.faces[7, 1])))
+    assert np.allclose(corner, solver.from_vertex(int(ball.faces[7, 1])), atol=1e-9)
 
 
 def test_distances_between_places_inside_faces_follow_the_sphere(sphere, rng):
@@ -132,7 +159,7 @@ def test_places_in_the_same_or_the_next_face_are_a_straight_line_apart(sphere, r
 
 def test_no_distance_is_shorter_than_the_straight_line(sphere):
     ball = sphere(20.0, 4)
-    solver = GeodesicSolver(ball, Calibration(factor=0.1))
+    solver = GeodesicSolver(ball, Calibration(excess=9.0, reach_mm=1e-3))
     straight = np.linalg.norm(ball.vertices_mm - ball.vertices_mm[3], axis=1)
     assert np.array_equal(solver.from_vertex(3), straight)
 
@@ -154,9 +181,18 @@ def test_another_piece_of_the_mesh_is_nan_and_refused_when_asked_for(sphere):
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_calibration_on_bigbrain_leaves_one_percent(real_data: Path, rng):
+def test_calibrated_distances_on_bigbrain_are_within_half_a_percent(real_data: Path, rng):
+    """Sources that calibration did not see; bench/geometry.py takes twenty a hemisphere."""
     folder = real_data / "bigbrain"
-    calibration = calibrate(mid_surface(folder / "hemi-L_pial.surf.gii", folder / "hemi-L_white.surf.gii"), rng)
-    assert calibration.mean_relative_error < 0.015
-    assert calibration.p99_relative_error < 0.05
-    assert calibration.near_error_mm < 0.08
+    cortex = mid_surface(folder / "hemi-L_pial.surf.gii", folder / "hemi-L_white.surf.gii")
+    calibration = calibrate(cortex, rng)
+    assert calibration.mean_relative_error < 0.005
+    assert calibration.p99_relative_error < 0.015
+    assert calibration.near_error_mm < 0.03
+    weights = np.array([0.2, 0.3, 0.5])
+    exact = exact_from_point(cortex, 4321, weights)
+    found = GeodesicSolver(cortex, calibration).from_point(4321, weights)
+    far = exact > 5
+    assert np.abs(found / exact - 1)[far].mean() < 0.01
+    assert np.percentile(np.abs(found / exact - 1)[far], 99) < 0.045
+    assert np.abs(found - exact)[~far].mean() < 0.1

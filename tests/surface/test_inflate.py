@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from gennari.records import TriangleMesh
+from gennari.sources.fsaverage import fsaverage5_hemispheres
 from gennari.surface.curvature import mean_curvature_per_mm
+from gennari.surface.geodesic import GeodesicSolver
 from gennari.surface.inflate import inflate
 from gennari.surface.mesh import face_areas_mm2
 
@@ -50,3 +53,22 @@ def test_a_vertex_of_no_face_stays(sphere):
     ball = sphere(30.0, 2)
     stray = TriangleMesh(vertices_mm=np.concatenate([ball.vertices_mm, [[0, 0, 0]]]), faces=ball.faces)
     assert np.allclose(inflate(stray, steps=3).vertices_mm[-1], 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_on_fsaverage5_it_is_the_bundled_inflated_surface_but_for_size(side, rng):
+    """Distances between vertices correlate, and straight lines rank places as the way along the cortex does."""
+    cortex = fsaverage5_hemispheres(0)[side]
+    made, bundled = inflate(cortex.mid), cortex.inflated
+    one, other = rng.integers(0, len(made.vertices_mm), (2, 20_000))
+    far = [np.linalg.norm(mesh.vertices_mm[one] - mesh.vertices_mm[other], axis=1) for mesh in (made, bundled)]
+    assert np.corrcoef(*far)[0, 1] > 0.999
+    assert made.faces is cortex.mid.faces
+    assert face_areas_mm2(made).sum() == pytest.approx(face_areas_mm2(cortex.mid).sum())
+    source = 1234
+    along = GeodesicSolver(cortex.mid).from_vertex(source)
+    ranks = {
+        name: spearmanr(np.linalg.norm(mesh.vertices_mm - mesh.vertices_mm[source], axis=1), along)[0]
+        for name, mesh in (("made", made), ("pial", cortex.pial))
+    }
+    assert ranks["made"] > ranks["pial"] + 0.01

@@ -1,13 +1,16 @@
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pytest
 
 from gennari.frames import Affine, Frame, coronal
 from gennari.records import Hemisphere, Ribbon, Section, TriangleMesh
+from gennari.sources.bigbrain import section_y_mm
+from gennari.sources.surfaces import read_hemispheres
 from gennari.surface.contours import fill_polygons, plane_contours
+from gennari.surface.planes import PlaneIndex, index_planes, parts_met
 from gennari.surface.ribbon import cut_ribbon, ribbon_points_mm, white_matter
 
 GRID_UM = 64.0
@@ -48,6 +51,22 @@ def test_depth_and_area_of_a_thick_sphere(shell, section, y_mm):
     inner = (depth > 0.02) & (depth < 0.98)
     assert np.abs(ribbon.depth[ribbon.cortex] - depth)[inner].max() < 1e-3
     assert ribbon.cortex.sum() * (GRID_UM / 1000) ** 2 == pytest.approx(np.pi * (900 - 729), rel=5e-3)
+
+
+@pytest.mark.parametrize("y_mm", [0.01, 1.7, -2.6])
+def test_depth_and_area_of_a_thick_torus(torus, section, y_mm):
+    """Its core circle lies in the plane y = 0, so that each section shows a ring within a ring."""
+    core_mm, outer_mm, inner_mm = 14.0, 5.0, 3.0
+    sheet = hemisphere(*(torus(core_mm, radius).vertices_mm for radius in (outer_mm, inner_mm)), torus(1, 1).faces)
+    plane = section(y_mm, 20.0)
+    ribbon = cut_ribbon([sheet], plane, GRID_UM)
+    _, _, points = centres_mm(ribbon, plane)
+    radius = np.hypot(np.hypot(points[:, 0], points[:, 2]) - core_mm, points[:, 1])
+    depth = (outer_mm - radius) / (outer_mm - inner_mm)
+    inner = (depth > 0.04) & (depth < 0.96)
+    assert np.abs(ribbon.depth[ribbon.cortex] - depth)[inner].max() < 1e-3
+    width = np.sqrt(outer_mm**2 - y_mm**2) - np.sqrt(inner_mm**2 - y_mm**2)
+    assert ribbon.cortex.sum() * (GRID_UM / 1000) ** 2 == pytest.approx(4 * np.pi * core_mm * width, rel=5e-3)
 
 
 def test_outside_cortex_nothing_is_said(shell, section):
@@ -203,26 +222,52 @@ def test_a_plane_outside_the_brain_has_no_ribbon(shell, section):
     assert not white_matter([shell(10.0, 8.0, 2)], section(10.5, 12.0)).any()
 
 
-@pytest.mark.real
-def test_the_real_ribbon_fills_the_space_between_its_contours(real_data: Path):
-    """On BigBrain's folds: no pixel between the contours is missed, hardly any outside is taken, places lead back."""
-    brain = []
-    for side in ("L", "R"):
-        read = [nibabel.load(real_data / "bigbrain" / f"hemi-{side}_{name}.surf.gii") for name in ("pial", "white")]
-        points = [image.darrays[0].data.astype(float) for image in read]
-        brain.append(hemisphere(*points, read[0].darrays[1].data, side))
-    to_brain = coronal(y_mm=-70.02 + 0.02 * 2000, left_mm=-68.0, top_mm=57.0)
-    plane = Section(brain="bigbrain", id=2000, spacing_um=32.0, shape_px=(3700, 4300), to_brain=to_brain)
-    ribbon = cut_ribbon(brain, plane)
-    between, white = np.zeros(ribbon.depth.shape, bool), white_matter(brain, plane, ribbon=ribbon)
-    for half in brain:
+@pytest.fixture(scope="module")
+def bigbrain(real_data: Path) -> tuple[Hemisphere, Hemisphere]:
+    return read_hemispheres(real_data / "bigbrain", bigbrain=True)
+
+
+def bigbrain_section(number: int) -> Section:
+    to_brain = coronal(y_mm=section_y_mm(number), left_mm=-72.0, top_mm=80.0)
+    return Section(brain="bigbrain", id=number, spacing_um=32.0, shape_px=(4700, 4500), to_brain=to_brain)
+
+
+def between_contours(brain, plane: Section, shape: tuple[int, int], index: PlaneIndex) -> np.ndarray:
+    """Inside a pial and outside its white surface, by filling their contours."""
+    between = np.zeros(shape, bool)
+    for part in parts_met(brain, plane, index):
         outer, inner = (
-            fill_polygons([ring / 64.0 for ring in plane_contours(mesh, plane)], between.shape, "winding")
-            for mesh in (half.pial, half.white)
+            fill_polygons([ring / GRID_UM for ring in plane_contours(mesh, plane)], shape, "winding")
+            for mesh in (part.pial, part.white)
         )
         between |= outer & ~inner
-    assert not (between & ~ribbon.cortex).any()
-    assert (ribbon.cortex & ~between).sum() < 2e-4 * ribbon.cortex.sum()
-    rows, cols, points = centres_mm(ribbon, plane)
-    assert np.abs(ribbon_points_mm(ribbon, brain, rows, cols) - points).max() < 1e-4
-    assert 0.5 < white.sum() / ribbon.cortex.sum() < 1.0
+    return between
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_the_real_ribbon_fills_the_space_between_its_contours(bigbrain):
+    """Every 50th section: no pixel between the contours is missed but on the medial wall, places lead back.
+
+    Holes of one pixel are left where a sulcus or a blade of white matter is narrower than a pixel, and on the wall.
+    """
+    index = index_planes(bigbrain, bigbrain_section(0))
+    bare = tuple(replace(half, medial_wall=np.zeros_like(half.medial_wall)) for half in bigbrain)
+    cut = 0
+    for number in range(0, 7404, 50):
+        plane = bigbrain_section(number)
+        ribbon, whole = (cut_ribbon(halves, plane, GRID_UM, index) for halves in (bigbrain, bare))
+        between = between_contours(bigbrain, plane, ribbon.depth.shape, index)
+        assert not (between & ~whole.cortex).any()
+        assert (whole.cortex & ~between).sum() <= max(2, 5e-4 * whole.cortex.sum())
+        for side, half in enumerate(bigbrain):
+            walls = half.medial_wall[half.pial.faces].all(axis=1)
+            assert not walls[ribbon.face[ribbon.side == side]].any()
+            assert walls[whole.face[whole.cortex & ~ribbon.cortex & (whole.side == side)]].all()
+        rows, cols, points = centres_mm(ribbon, plane)
+        some = np.arange(number % 20, len(rows), 20)
+        if len(some):
+            back = ribbon_points_mm(ribbon, bigbrain, rows[some], cols[some])
+            assert np.abs(back - points[some]).max() < 1e-4
+        cut += bool(len(some))
+    assert cut > 140

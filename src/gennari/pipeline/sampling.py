@@ -1,28 +1,36 @@
 """The stage that decides where to look: split, patches, pairs with distances, images."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int32
 
 from gennari.data.pack import write_pack
 from gennari.data.pixels import read_patch_images
 from gennari.errors import InputError
-from gennari.execute import Report, Tick, run_tasks, usable_cores
+from gennari.execute import Report, usable_cores
+from gennari.pipeline.distances import Measured, Measuring, measure_all
+from gennari.pipeline.inflated import inflated_figures
+from gennari.pipeline.journal import forget
 from gennari.pipeline.splitting import draw_splits, read_splits, write_splits
 from gennari.pipeline.stages import Run, run_stage
-from gennari.records import SIDES, Hemisphere, PairTable, PatchTable, Ribbon, Section
-from gennari.sampling.pairs import PairSummary, hub_pairs, measure_pairs, summarise_pairs
+from gennari.records import SIDES, Hemisphere, PatchTable, Ribbon, Section
+from gennari.sampling.pairs import PairSummary, draw_pairs, summarise_pairs
 from gennari.sampling.patches import sample_patches
 from gennari.sampling.split import Split
 from gennari.sources.atomic import write_json
 from gennari.sources.dataset import Brain
+from gennari.sources.surfaces import read_spheres
 from gennari.sources.tables import write_pairs, write_patches
-from gennari.surface.geodesic import Calibration, GeodesicSolver, calibrate
+from gennari.surface.correspondence import ToLeft, right_to_left
+from gennari.surface.geodesic import Calibration
+from gennari.surface.planes import index_planes
 from gennari.surface.ribbon import cut_ribbon
+
+JOURNAL = "distances"
+"""Folder of finished sources, gone once the stage is."""
 
 
 def sample_stage(run: Run, tick: Report) -> bool:
@@ -56,27 +64,38 @@ def _sample(run: Run, tick: Report) -> list[Path]:
     outputs = [run.path(name) for name in ("patches.parquet", "pairs.parquet", "patches.zarr")]
     brain = pretext_brain(run)
     hemispheres = brain.hemispheres()
+    to_left = _to_left(run, brain, hemispheres)  # refuse before hours of work
     rng = np.random.default_rng([run.experiment.seed, 1])
     settings = run.experiment.patches
     ribbons = _ribbons(brain, hemispheres, settings.ribbon_spacing_um)
     patches = sample_patches(ribbons, hemispheres, splits[brain.name], settings, rng, tick)
-    first, second = hub_pairs(patches, run.experiment.pairs, rng)
-    pairs, calibrations = _measured(hemispheres, patches, first, second, run.experiment.seed, tick)
+    drawn = draw_pairs(patches, run.experiment.pairs, rng)
+    how = Measuring(exact=run.experiment.pairs.exact, seed=run.experiment.seed, workers=usable_cores())
+    measured = measure_all(hemispheres, patches, *drawn, how, run.path(JOURNAL), tick, to_left)
     texture = run.experiment.texture
     images = read_patch_images(brain.open_reader, patches, brain.sections, texture.patch_px, texture.spacing_um, tick)
     write_patches(outputs[0], patches)
-    write_pairs(outputs[1], pairs)
+    write_pairs(outputs[1], measured.pairs)
+    forget(run.path(JOURNAL))
     write_pack(outputs[2], [images], np.arange(len(patches)), (texture.patch_px, texture.patch_px))
     summary = run.path("sampling.json")
-    write_json(
-        summary,
-        {
-            "pairs": {name: _plain(group) for name, group in summarise_pairs(patches, first, second).items()},
-            "geodesics": {side: _plain(c) for side, c in zip(SIDES, calibrations, strict=True)},
-            "patches": {kind: int((patches.split == kind).sum()) for kind in ("train", "val", "test")},
-        },
-    )
+    write_json(summary, _summary(run, brain, hemispheres, patches, measured))
     return [*written, *outputs, summary]
+
+
+def _summary(
+    run: Run, brain: Brain, hemispheres: tuple[Hemisphere, Hemisphere], patches: PatchTable, measured: Measured
+) -> dict[str, object]:
+    """What the draw turned out to be, for sampling.json."""
+    groups = summarise_pairs(patches, measured.pairs.first, measured.pairs.second, run.experiment.pairs)
+    exact = {side: {"method": "exact"} for side in SIDES}
+    fronts = {side: {"method": "front", **_plain(found)} for side, found in measured.calibrations.items()}
+    return {
+        "pairs": {name: _plain(group) for name, group in groups.items()},
+        "geodesics": fronts or exact,
+        "inflated": inflated_figures(hemispheres, patches, measured.pairs, read_spheres(brain.surfaces_folder)),
+        "patches": {kind: int((patches.split == kind).sum()) for kind in ("train", "val", "test")},
+    }
 
 
 def _plain(record: PairSummary | Calibration) -> dict[str, object]:
@@ -87,52 +106,16 @@ def _plain(record: PairSummary | Calibration) -> dict[str, object]:
 def _ribbons(
     brain: Brain, hemispheres: tuple[Hemisphere, Hemisphere], spacing_um: float
 ) -> Iterator[tuple[Section, Ribbon]]:
+    index = index_planes(hemispheres, brain.sections[0])
     for section in brain.sections:
-        yield section, cut_ribbon(hemispheres, section, spacing_um)
+        yield section, cut_ribbon(hemispheres, section, spacing_um, index)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _SideTask:
-    hemisphere: Hemisphere
-    patches: PatchTable
-    first: Int32[np.ndarray, "p"]
-    second: Int32[np.ndarray, "p"]
-    seed: int
-
-
-def _measured(
-    hemispheres: tuple[Hemisphere, Hemisphere],
-    patches: PatchTable,
-    first: Int32[np.ndarray, "p"],
-    second: Int32[np.ndarray, "p"],
-    seed: int,
-    tick: Report,
-) -> tuple[PairTable, list[Calibration]]:
-    """Distances of all pairs; each hemisphere is a task, since the solvers hold the interpreter's lock."""
-    rows = [np.flatnonzero(patches.side[first] == side) for side in range(len(SIDES))]
-    tasks = [
-        _SideTask(hemisphere=hemisphere, patches=patches, first=first[chosen], second=second[chosen], seed=seed)
-        for hemisphere, chosen in zip(hemispheres, rows, strict=True)
-    ]
-    tick(Tick("distances", 0, len(tasks), "calibrating on exact distances"))
-    workers = min(usable_cores(), len(tasks))
-    done = run_tasks(_side_distances, tasks, workers=workers, tick=tick, stage="distances", name=_side_name)
-    distance = np.empty(len(first))
-    for chosen, (_, values) in zip(rows, done, strict=True):
-        distance[chosen] = values
-    return PairTable(first=first, second=second, distance_mm=distance), [calibration for calibration, _ in done]
-
-
-def _side_name(task: _SideTask) -> str:
-    return f"hemisphere {task.hemisphere.side}"
-
-
-def _side_distances(task: _SideTask) -> tuple[Calibration, Float[np.ndarray, "p"]]:
-    mesh = task.hemisphere.mid
-    calibration = calibrate(mesh, np.random.default_rng([task.seed, SIDES.index(task.hemisphere.side)]))
-    solver = GeodesicSolver(mesh, calibration)
-    pairs = measure_pairs(task.patches, task.first, task.second, (solver.distances, solver.distances))
-    return calibration, pairs.distance_mm
+def _to_left(run: Run, brain: Brain, hemispheres: tuple[Hemisphere, Hemisphere]) -> ToLeft | None:
+    """Where the right hemisphere's places lie on the left one, if pairs may span the two."""
+    if not run.experiment.pairs.cross_hemisphere:
+        return None
+    return right_to_left(hemispheres, read_spheres(brain.surfaces_folder))
 
 
 def sections_of(run: Run, wanted: Split) -> Mapping[str, tuple[Section, ...]]:

@@ -24,7 +24,7 @@ from gennari.sources.dataset import Dataset, fingerprint, open_dataset
 from gennari.sources.documents import read_json, read_toml
 
 LOCK = ".lock"
-PACKAGES = ("gennari", "torch", "numpy", "scipy", "numba", "zarr", "potpourri3d", "pygeodesic", "nibabel", "shapely")
+PACKAGES = ("gennari", "torch", "numpy", "scipy", "numba", "zarr", "pygeodesic", "nibabel", "shapely")
 
 
 class RunManifest(BaseModel):

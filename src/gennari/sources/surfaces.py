@@ -119,6 +119,16 @@ def read_hemispheres(folder: Path, bigbrain: bool = False) -> tuple[Hemisphere, 
     return left, right
 
 
+def read_spheres(folder: Path) -> tuple[TriangleMesh, TriangleMesh] | None:
+    """The registration spheres hemi-{L,R}_sphere.surf.gii of a folder, None if it does not have both.
+
+    Raises:
+        InputError: as `read_surface`.
+    """
+    left, right = (surface_path(folder, side, "sphere") for side in SIDES)
+    return (read_surface(left), read_surface(right)) if left.is_file() and right.is_file() else None
+
+
 def write_hemispheres(folder: Path, hemispheres: Sequence[Hemisphere]) -> None:
     """Write pial, white, inflated and the medial wall of hemispheres so that `read_hemispheres` finds them."""
     for hemisphere in hemispheres:

@@ -117,6 +117,48 @@ def check_pair(pial: TriangleMesh, white: TriangleMesh) -> None:
         )
 
 
+def proper_faces(mesh: TriangleMesh) -> Int32[np.ndarray, "g 3"]:
+    """The faces with three different vertices."""
+    a, b, c = mesh.faces.T
+    return mesh.faces[(a != b) & (b != c) & (c != a)]
+
+
+def check_manifold(mesh: TriangleMesh) -> None:
+    """Refuse a mesh in which more than two faces share an edge; faces that name a vertex twice do not count.
+
+    Raises:
+        InputError: names the first such edge.
+    """
+    unique, edge_of_side = _edges_of_faces(TriangleMesh(vertices_mm=mesh.vertices_mm, faces=proper_faces(mesh)))
+    shared = np.bincount(edge_of_side.ravel(), minlength=len(unique))
+    if shared.size and shared.max() > 2:
+        first, second = unique[shared.argmax()]
+        raise InputError(
+            f"an edge of a surface must have at most two faces, but the one between vertices {first} and {second} has "
+            f"{shared.max()}; repair the mesh (remove the faces that are there twice or stick out)"
+        )
+
+
+def check_reachable(mesh: TriangleMesh, piece: Int[np.ndarray, "v"], face: int, to_face: Int[np.ndarray, "n"]) -> None:
+    """Refuse places that no path along the surface joins.
+
+    Args:
+        mesh: the surface.
+        piece: of its vertices, from `pieces`.
+        face: where paths begin.
+        to_face: where they end.
+
+    Raises:
+        InputError: one of these faces lies on another piece.
+    """
+    apart = np.flatnonzero(piece[mesh.faces[to_face, 0]] != piece[mesh.faces[face, 0]])
+    if apart.size:
+        raise InputError(
+            "distances exist only within one connected piece of a surface, but no path leads from face "
+            f"{face} to face {to_face[apart[0]]}; take both from one hemisphere, or repair the mesh"
+        )
+
+
 def medial_wall(pial: TriangleMesh, white: TriangleMesh, thickness_mm: float = 0.1) -> Bool[np.ndarray, "v"]:
     """Vertices where pial and white coincide, which is how reconstructions close the medial wall.
 

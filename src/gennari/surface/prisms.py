@@ -15,20 +15,10 @@ from numba import njit
 
 SLACK = 1e-9
 """A centre on a shared face must not fall between its two owners."""
+BEST = 2.0
+"""Claim of mid depth in a tetrahedron that is not inside out; the worst there is, inside out at a surface, is 0.5."""
 SAME = 1e-7
 """Claims this close are equal: the owners of a shared face differ by rounding only, and the earlier one keeps it."""
-
-
-@no_type_check
-@njit(cache=True)
-def outward(pial, white, faces):
-    """+1 if most of the faces' normals point from white to pial in this frame, else -1."""
-    total = 0.0
-    for f in range(len(faces)):
-        a, b, c = faces[f]
-        out = (pial[a] - white[a]) + (pial[b] - white[b]) + (pial[c] - white[c])
-        total += _triple(pial[b] - pial[a], pial[c] - pial[a], out)
-    return 1 if total >= 0 else -1
 
 
 @no_type_check
@@ -40,8 +30,11 @@ def _triple(a, b, c):
 
 @no_type_check
 @njit(cache=True)
-def rasterise(pial, white, faces, wall, outward, index, claims, depth, face, weights, side):
-    """Write every prism that the plane meets; `claims` holds how good the claim on each pixel is (lower wins)."""
+def rasterise(pial, white, faces, numbers, wall, outward, index, claims, depth, face, weights, side):
+    """Write every prism that the plane meets, under its face's number.
+
+    `claims` holds how good the claim on each pixel is: higher wins, 0 is none, so that untouched memory stays so.
+    """
     corner = np.empty((4, 3))
     is_white = np.empty(4, np.bool_)
     local = np.empty(4, np.int64)
@@ -63,7 +56,7 @@ def rasterise(pial, white, faces, wall, outward, index, claims, depth, face, wei
                 for axis in range(3):
                     corner[k, axis] = white[v, axis] if is_white[k] else pial[v, axis]
             positive = parity * outward * (1 if tetrahedron == 1 else -1)
-            _claim(corner, is_white, local, positive, f, index, claims, depth, face, weights, side)
+            _claim(corner, is_white, local, positive, numbers[f], index, claims, depth, face, weights, side)
 
 
 @no_type_check
@@ -82,22 +75,22 @@ def _order(vertices):
 
 @no_type_check
 @njit(cache=True)
-def _claim(corner, is_white, local, positive, f, index, claims, depth, face, weights, side):
+def _claim(corner, is_white, local, positive, number, index, claims, depth, face, weights, side):
     """Claim the pixel centres inside one tetrahedron."""
     coordinate, share = np.empty((4, 3)), np.empty(3)
     determinant = _barycentric(corner, coordinate)
     if determinant == 0.0:
         return
-    penalty = 0.0 if determinant * positive > 0 else 1.0
+    worth = BEST if determinant * positive > 0 else BEST - 1.0
     first, last = _rows_met(corner)
     for row in range(max(int(np.ceil(first - SLACK)), 0), min(int(np.floor(last + SLACK)) + 1, claims.shape[0])):
         left, right = _columns_met(coordinate, row, claims.shape[1])
         for col in range(left, right):
             at_depth = _place(coordinate, row, col, is_white, local, share)
-            claim = penalty + abs(at_depth - 0.5)
-            if claim < claims[row, col] - SAME:
+            claim = worth - abs(at_depth - 0.5)
+            if claim > claims[row, col] + SAME:
                 claims[row, col] = claim
-                depth[row, col], face[row, col], side[row, col] = at_depth, f, index
+                depth[row, col], face[row, col], side[row, col] = at_depth, number, index
                 for k in range(3):
                     weights[row, col, k] = share[k]
 

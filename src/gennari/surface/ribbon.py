@@ -7,12 +7,18 @@ from jaxtyping import Bool, Float, Int
 
 from gennari.records import Hemisphere, Ribbon, Section
 from gennari.surface.contours import fill_polygons, plane_contours
-from gennari.surface.prisms import outward, rasterise
+from gennari.surface.planes import PlaneIndex, parts_met
+from gennari.surface.prisms import rasterise
 
 DEFAULT_SPACING_UM = 64.0
 
 
-def cut_ribbon(hemispheres: Sequence[Hemisphere], section: Section, spacing_um: float = DEFAULT_SPACING_UM) -> Ribbon:
+def cut_ribbon(
+    hemispheres: Sequence[Hemisphere],
+    section: Section,
+    spacing_um: float = DEFAULT_SPACING_UM,
+    index: PlaneIndex | None = None,
+) -> Ribbon:
     """Cut the cortex of a brain with a section's plane.
 
     Faces whose three vertices all lie on the medial wall are no cortex. Where several prisms claim a pixel (surfaces
@@ -25,26 +31,27 @@ def cut_ribbon(hemispheres: Sequence[Hemisphere], section: Section, spacing_um: 
         hemispheres: in BRAIN_MM.
         section: its plane, and the extent of its grid.
         spacing_um: of the ribbon's pixels; pixel centres are tested, so a pixel is cortex if its centre is.
+        index: of the same hemispheres (`index_planes`), for whoever cuts a series; it changes nothing but the time.
 
     Returns:
         The ribbon on `section.grid_shape(spacing_um)`. `side` is "L" -> 0, "R" -> 1.
 
     Raises:
-        ValueError: the spacing is not positive.
+        ValueError: the spacing is not positive, or the index is of other hemispheres.
     """
     if not spacing_um > 0:
         raise ValueError(f"a ribbon needs a positive spacing, got {spacing_um} µm")
     shape = section.grid_shape(spacing_um)
-    claims = np.full(shape, np.inf)
+    claims = np.zeros(shape)
     depth = np.full(shape, np.nan, np.float32)
     face = np.full(shape, -1, np.int32)
     weights = np.zeros((*shape, 3), np.float32)
     side = np.full(shape, -1, np.int8)
-    for hemisphere in hemispheres:
-        pial, white = (_grid_px(mesh.vertices_mm, section, spacing_um) for mesh in (hemisphere.pial, hemisphere.white))
-        faces, wall = hemisphere.pial.faces, hemisphere.medial_wall
-        index = 0 if hemisphere.side == "L" else 1
-        rasterise(pial, white, faces, wall, outward(pial, white, faces), index, claims, depth, face, weights, side)
+    handed = int(np.sign(np.linalg.det(section.to_brain.matrix[:3, :3])))
+    for part in parts_met(hemispheres, section, index):
+        pial, white = (_grid_px(mesh.vertices_mm, section, spacing_um) for mesh in (part.pial, part.white))
+        prisms = (pial, white, part.pial.faces, part.face, part.wall, part.outward * handed)
+        rasterise(*prisms, part.side, claims, depth, face, weights, side)
     return Ribbon(section=section.id, spacing_um=spacing_um, depth=depth, face=face, weights=weights, side=side)
 
 
@@ -53,6 +60,7 @@ def white_matter(
     section: Section,
     spacing_um: float = DEFAULT_SPACING_UM,
     ribbon: Ribbon | None = None,
+    index: PlaneIndex | None = None,
 ) -> Bool[np.ndarray, "h w"]:
     """Pixels inside a white surface that are not cortex.
 
@@ -63,12 +71,13 @@ def white_matter(
         section: its plane, and the extent of its grid.
         spacing_um: of the grid.
         ribbon: of the same section and spacing, if at hand; cut anew otherwise.
+        index: as `cut_ribbon` takes it.
 
     Raises:
-        ValueError: the ribbon given is another section's, or of another spacing.
+        ValueError: the ribbon given is another section's, or of another spacing; or as `cut_ribbon`.
         InputError: a white surface whose faces are not oriented alike.
     """
-    ribbon = ribbon or cut_ribbon(hemispheres, section, spacing_um)
+    ribbon = ribbon or cut_ribbon(hemispheres, section, spacing_um, index)
     if (ribbon.section, ribbon.spacing_um) != (section.id, spacing_um):
         raise ValueError(
             f"the ribbon must be that of section {section.id} at {spacing_um:g} µm, "
@@ -76,8 +85,8 @@ def white_matter(
         )
     shape = section.grid_shape(spacing_um)
     inside = np.zeros(shape, bool)
-    for hemisphere in hemispheres:
-        rings = [ring / spacing_um for ring in plane_contours(hemisphere.white, section)]
+    for part in parts_met(hemispheres, section, index):
+        rings = [ring / spacing_um for ring in plane_contours(part.white, section)]
         inside |= fill_polygons(rings, shape, "winding")
     return inside & ~ribbon.cortex
 
