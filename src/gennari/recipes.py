@@ -11,7 +11,7 @@ from gennari.errors import InputError
 from gennari.nets.sizes import PRESETS, TextureConfig
 from gennari.phantom.settings import BrainPlan, PhantomSettings
 from gennari.sampling.pairs import PairSettings
-from gennari.sampling.patches import PatchSettings
+from gennari.sampling.settings import PatchSettings
 from gennari.sampling.split import SplitSettings
 from gennari.train.settings import FinetuneSettings, Optimiser, Phase, PretrainSettings
 

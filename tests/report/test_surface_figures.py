@@ -14,7 +14,7 @@ def patches_on(hemispheres, sides: list[str], faces: list[int]) -> PatchTable:
         brain=np.array(["P"] * n), section=np.zeros(n, np.int32), side=np.array(sides), centre_um=np.zeros((n, 2)),
         face=np.array(faces, np.int32), weights=np.full((n, 3), 1 / 3), vertex=mesh.faces[faces][:, 0].astype(np.int32),
         brain_mm=places, inflated_mm=places, plane_angle_deg=zeros, rotation_deg=zeros, curvature_per_mm=zeros,
-        split=np.array(["train"] * n),
+        other_sheet_mm=zeros, tissue_share=zeros, split=np.array(["train"] * n),
     )  # fmt: skip
 
 

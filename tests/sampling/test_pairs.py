@@ -26,6 +26,8 @@ def patches(n, rng, splits=("train", "test")):
         plane_angle_deg=np.full(n, 90.0),
         rotation_deg=np.zeros(n),
         curvature_per_mm=np.zeros(n),
+        other_sheet_mm=np.zeros(n),
+        tissue_share=np.ones(n),
         split=np.array(splits)[rng.integers(0, len(splits), n)],
     )
 

@@ -1,6 +1,6 @@
 """The stage that decides where to look: split, patches, pairs with distances, images."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from gennari.errors import InputError
 from gennari.execute import Report, Tick, run_tasks, usable_cores
 from gennari.pipeline.splitting import draw_splits, read_splits, write_splits
 from gennari.pipeline.stages import Run, run_stage
-from gennari.records import SIDES, Hemisphere, PairTable, PatchTable, Ribbon, Section
+from gennari.records import SIDES, Hemisphere, PairTable, PatchTable, Section
 from gennari.sampling.pairs import PairSummary, hub_pairs, measure_pairs, summarise_pairs
 from gennari.sampling.patches import sample_patches
 from gennari.sampling.split import Split
@@ -22,7 +22,9 @@ from gennari.sources.atomic import write_json
 from gennari.sources.dataset import Brain
 from gennari.sources.tables import write_pairs, write_patches
 from gennari.surface.geodesic import Calibration, GeodesicSolver, calibrate
-from gennari.surface.ribbon import cut_ribbon
+
+SECTIONS_A_WORKER = 64
+"""Fewer are not worth another process."""
 
 
 def sample_stage(run: Run, tick: Report) -> bool:
@@ -57,12 +59,13 @@ def _sample(run: Run, tick: Report) -> list[Path]:
     brain = pretext_brain(run)
     hemispheres = brain.hemispheres()
     rng = np.random.default_rng([run.experiment.seed, 1])
-    settings = run.experiment.patches
-    ribbons = _ribbons(brain, hemispheres, settings.ribbon_spacing_um)
-    patches = sample_patches(ribbons, hemispheres, splits[brain.name], settings, rng, tick)
+    texture = run.experiment.texture
+    patches = sample_patches(
+        brain.sections, hemispheres, splits[brain.name], run.experiment.patches, rng,
+        patch_um=texture.patch_px * texture.spacing_um, workers=_workers(brain), tick=tick,
+    )  # fmt: skip
     first, second = hub_pairs(patches, run.experiment.pairs, rng)
     pairs, calibrations = _measured(hemispheres, patches, first, second, run.experiment.seed, tick)
-    texture = run.experiment.texture
     images = read_patch_images(brain.open_reader, patches, brain.sections, texture.patch_px, texture.spacing_um, tick)
     write_patches(outputs[0], patches)
     write_pairs(outputs[1], pairs)
@@ -84,11 +87,9 @@ def _plain(record: PairSummary | Calibration) -> dict[str, object]:
     return {key: None if value != value else value for key, value in asdict(record).items()}
 
 
-def _ribbons(
-    brain: Brain, hemispheres: tuple[Hemisphere, Hemisphere], spacing_um: float
-) -> Iterator[tuple[Section, Ribbon]]:
-    for section in brain.sections:
-        yield section, cut_ribbon(hemispheres, section, spacing_um)
+def _workers(brain: Brain) -> int:
+    """Processes for placing patches; a few sections take less time than starting one."""
+    return min(usable_cores(), 1 + len(brain.sections) // SECTIONS_A_WORKER)
 
 
 @dataclass(frozen=True, kw_only=True)
