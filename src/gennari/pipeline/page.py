@@ -124,8 +124,7 @@ def _panels(run: Run) -> Iterator[SectionPanel]:
     label_set = run.dataset.label_set
     scores = [SectionScore(**row) for row in read_rows(run.path("metrics.parquet"))]  # pyright: ignore[reportArgumentType]
     dice = {(score.method, score.brain, score.section): score.dice for score in scores}
-    shown = [(name, sections) for name, sections in sections_of(run, "test").items() if sections]
-    for name, sections in shown[:SHOWN_SECTIONS]:
+    for name, sections in [*sections_of(run, "test").items()][:SHOWN_SECTIONS]:
         brain, section = run.dataset.brain(name), sections[0]
         maps = {v: read_labels(map_path(run, v, name, section.id)) for v in VARIANTS}
         spacing_um = maps[VARIANTS[0]][1]

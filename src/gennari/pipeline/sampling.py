@@ -137,10 +137,10 @@ def _side_distances(task: _SideTask) -> tuple[Calibration, Float[np.ndarray, "p"
 
 
 def sections_of(run: Run, wanted: Split) -> Mapping[str, tuple[Section, ...]]:
-    """Sections of the labelled brains that fall in a part of the split, by brain."""
+    """Sections of the labelled brains that fall in a part of the split, by brain; a brain without any is left out."""
     found, splits = {}, read_splits(run)
     for brain in run.dataset.brains():
-        if brain.manifest.role == "labelled":
-            split = splits[brain.name]
-            found[brain.name] = tuple(section for section in brain.sections if split[section.id] == wanted)
+        chosen = tuple(section for section in brain.sections if splits[brain.name][section.id] == wanted)
+        if brain.manifest.role == "labelled" and chosen:
+            found[brain.name] = chosen
     return found

@@ -22,7 +22,7 @@ from gennari.surface.sheets import other_sheet_mm
 SPARE = 4
 """With a minimal distance, this many times the wanted patches are drawn and thinned."""
 ASKED = 3
-"""A section is asked for this many times its even share of the places; one that turns out to hold more is asked again."""
+"""A section is asked for this many times its even share of the places; one that holds more is asked again."""
 LONGEST_RUN = 48
 """Sections a worker does at a time: few enough to show progress, many enough to be worth sending a piece of cortex."""
 

@@ -47,11 +47,13 @@ def other_sheet_mm(
     size = float(np.linalg.norm(corners - middle[:, None], axis=2).max())
     low = middle.min(axis=0)
     cell = np.floor((middle - low) / _CELL_MM).astype(np.int64)
-    shape = cell.max(axis=0) + 1
+    shape = np.array(cell.max(axis=0)) + 1
     number = np.ravel_multi_index(tuple(cell.T), tuple(shape))
     order = np.argsort(number, kind="stable")
     starts = np.searchsorted(number[order], np.arange(np.prod(shape) + 1))
-    return _nearest(points_mm, normals, corners[order], middle[order], facing[order], low, shape, starts, size, reach_mm)
+    return _nearest(
+        points_mm, normals, corners[order], middle[order], facing[order], low, shape, starts, size, reach_mm
+    )
 
 
 @no_type_check
