@@ -47,8 +47,8 @@ def other_sheet_mm(
     size = float(np.linalg.norm(corners - middle[:, None], axis=2).max())
     low = middle.min(axis=0)
     cell = np.floor((middle - low) / _CELL_MM).astype(np.int64)
-    shape = np.array(cell.max(axis=0)) + 1
-    number = np.ravel_multi_index(tuple(cell.T), tuple(shape))
+    shape = np.max(cell, axis=0) + 1
+    number = (cell[:, 0] * shape[1] + cell[:, 1]) * shape[2] + cell[:, 2]
     order = np.argsort(number, kind="stable")
     starts = np.searchsorted(number[order], np.arange(np.prod(shape) + 1))
     return _nearest(
