@@ -11,6 +11,7 @@ from gennari.pipeline.sampling import pretext_brain, sections_of
 from gennari.pipeline.splitting import (
     MissingArea,
     draw_splits,
+    missing_by_brain,
     missing_words,
     read_missing,
     read_splits,
@@ -76,6 +77,8 @@ def test_words_name_brain_part_and_areas_or_say_that_nothing_is_missing():
         MissingArea(brain="B", part="test", area="hOc5"),
     ]
     assert missing_words(rows) == "not annotated in a part of the split (3): A val: hOc5, FG1; B test: hOc5"
+    assert missing_by_brain(rows) == {"A": "not annotated: val hOc5, FG1", "B": "not annotated: test hOc5"}
+    assert missing_by_brain([]) == {}
     assert missing_words([]) == "every area is annotated in every part of each brain's split"
 
 

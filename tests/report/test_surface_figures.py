@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gennari.records import IGNORE, Hemisphere, LabelSet, PatchTable
+from gennari.report import surface_figures
 from gennari.report.style import rgb, to_png
 from gennari.report.surface_figures import DOT, areas_on_surface, sampling_locations
 
@@ -43,6 +44,15 @@ def test_a_pair_is_joined_by_a_line_from_one_patch_to_the_other(hemispheres: tup
     longest = max(figure.axes[0].lines, key=lambda line: len(np.asarray(line.get_xdata())))
     assert len(np.asarray(longest.get_xdata())) >= 3
     assert to_png(figure, dpi=30)
+
+
+def test_of_very_many_patches_some_are_shown_and_it_is_said(hemispheres: tuple[Hemisphere, Hemisphere], monkeypatch):
+    monkeypatch.setattr(surface_figures, "MOST_DOTS", 50)
+    centre = hemispheres[0].pial.vertices_mm[hemispheres[0].pial.faces].mean(axis=1)
+    patches = patches_on(hemispheres, ["L"] * 200, [int(np.argmin(centre[:, 0]))] * 200)
+    figure = sampling_locations(hemispheres, patches)
+    assert dots(figure.axes[0]) == 50
+    assert figure.axes[8].get_legend().get_texts()[0].get_text() == "50 of 200 patch centres"
 
 
 def test_a_pair_across_the_hemispheres_is_refused(hemispheres: tuple[Hemisphere, Hemisphere]):

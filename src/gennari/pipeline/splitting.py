@@ -127,6 +127,14 @@ def missing_words(missing: Sequence[MissingArea]) -> str:
     return f"not annotated in a part of the split ({len(missing)}): {listed}"
 
 
+def missing_by_brain(missing: Sequence[MissingArea]) -> dict[str, str]:
+    """For each brain that lacks some, one line: which areas its parts have no annotation of."""
+    found: dict[str, list[str]] = {}
+    for (brain, part), areas in by_part(missing).items():
+        found.setdefault(brain, []).append(f"{part} {', '.join(areas)}")
+    return {brain: f"not annotated: {'; '.join(parts)}" for brain, parts in found.items()}
+
+
 def by_part(missing: Sequence[MissingArea]) -> Mapping[tuple[str, Split], list[str]]:
     """Missing areas by brain and part, in the order they come."""
     found: dict[tuple[str, Split], list[str]] = {}

@@ -62,7 +62,7 @@ def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[s
                 title="The pretext task",
                 text="Two patches in, their distance along the cortex out; no expert is needed.",
                 tables=(_distance_table(error),),
-                figures=(figures["locations"], figures["patches"], figures["distances"]),
+                figures=(figures["locations"], figures["distributions"], figures["patches"], figures["distances"]),
             ),
             Chapter(
                 title="Training and data",

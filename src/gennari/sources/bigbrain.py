@@ -70,8 +70,8 @@ def listed_section(y_mm: float, listed: Sequence[int] = SECTIONS_1UM) -> int:
     off_um = 1000 * (y_mm - section_y_mm(number))
     if abs(off_um) > MAX_OFF_UM:
         warnings.warn(
-            f"y = {y_mm:.4f} mm is taken for section {number}, whose plane lies {abs(off_um):.1f} µm away (y = "
-            "-70.02 + 0.02 id mm is a section's centre; 10 µm off means that the slab's edge was given); go on by number",
+            f"y = {y_mm:.4f} mm is taken for section {number}, whose plane lies {abs(off_um):.1f} µm away; a section's "
+            "centre is y = -70.02 + 0.02 id mm (10 µm off: the slab's edge was given); go on by number",
             UserWarning,
             stacklevel=2,
         )

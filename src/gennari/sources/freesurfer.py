@@ -37,15 +37,17 @@ def read_freesurfer(path: Path, space: SurfaceSpace = "scanner") -> TriangleMesh
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a missing footer, which is answered below
         try:
-            vertices, faces, volume = read_geometry(path, read_metadata=True)
+            parts = read_geometry(path, read_metadata=True)
         except (ValueError, IndexError, OSError, UnicodeDecodeError, MemoryError) as error:
             raise InputError(
                 f"{path} must be a whole FreeSurfer surface, but reading it fails ({error}); copy it again"
             ) from error
+    vertices, faces = np.asarray(parts[0], np.float64), np.asarray(parts[1], np.int32)
     if space == "scanner":
-        vertices = _scanner_mm(np.asarray(vertices, np.float64), volume, path)
+        volume = parts[2] if len(parts) > 2 else {}
+        vertices = _scanner_mm(vertices, volume if isinstance(volume, Mapping) else {}, path)
     try:
-        return TriangleMesh(vertices_mm=np.asarray(vertices, np.float64), faces=np.asarray(faces, np.int32))
+        return TriangleMesh(vertices_mm=vertices, faces=faces)
     except ValueError as error:
         raise InputError(f"{path} holds no usable surface: {error}") from error
 

@@ -84,7 +84,7 @@ def _meaning(file_name: str) -> tuple[Side, str] | None:
     if re.search(r"\.(func|shape|label|annot)\.gii", file_name):
         return None
     words = re.split(r"[-._]", file_name)
-    sides = {_SIDES[word] if word in _SIDES else _SIDES[word.lower()] for word in words if _is_side(word)}
+    sides: set[Side] = {_SIDES[word] if word in _SIDES else _SIDES[word.lower()] for word in words if _is_side(word)}
     names = {_NAMES[word.lower()] for word in words if word.lower() in _NAMES}
     return (sides.pop(), names.pop()) if len(sides) == len(names) == 1 else None
 

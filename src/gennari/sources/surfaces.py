@@ -42,7 +42,7 @@ def read_hemispheres(
     if not folder.is_dir():
         raise InputError(f"{folder} must be a folder of surfaces, but there is none; check the path")
     files = {side: _found(folder, side, "pial") for side in SIDES}
-    pials = {side: read_any_surface(files[side], freesurfer) for side in SIDES}
+    pials: dict[Side, TriangleMesh] = {side: read_any_surface(files[side], freesurfer) for side in SIDES}
     for side in SIDES:
         if bigbrain or is_bigbrain_release(files[side]):
             check_orientation(pials[side].vertices_mm, str(files[side]))
