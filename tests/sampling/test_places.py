@@ -1,10 +1,11 @@
 """One section at a time, on ribbons in closed form: no ribbon kernel stands between the sphere and what is found."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from gennari.sampling import places as module
 from gennari.sampling.places import Cut, Wanted, places_of_section
 from gennari.sampling.settings import PatchSettings
 from gennari.sampling.slab import cut_slabs
@@ -55,6 +56,17 @@ def test_keys_come_smallest_first_and_fewer_are_the_first_of_more(cut, slabs):
         assert np.array_equal(getattr(few, name), getattr(every, name)[:50])
     turned = [places(cut, slabs, most=most, orientation="random").rotation_deg for most in (50, 700)]
     assert np.array_equal(turned[0], turned[1][:50])
+
+
+def test_how_many_are_looked_at_together_changes_nothing(cut, slabs, monkeypatch):
+    half = np.zeros_like(cut.tissue)
+    half[: half.shape[0] // 2] = True
+    some = replace(cut, tissue=half)
+    whole = places(some, slabs, most=300, min_tissue=0.7)
+    monkeypatch.setattr(module, "BATCH", 7)
+    pieces = places(some, slabs, most=300, min_tissue=0.7)
+    assert len(whole) == 300
+    assert all(np.array_equal(getattr(whole, f.name), getattr(pieces, f.name)) for f in fields(whole))
 
 
 def test_keys_are_exponential_with_the_weight_as_their_rate(cut, slabs, spheres):

@@ -13,6 +13,9 @@ from gennari.sampling.tissue import tissue_share
 from gennari.sampling.upright import upright_rotation_deg
 from gennari.surface.ribbon import cut_ribbon, white_matter
 
+BATCH = 2048
+"""Places that are looked at together: each takes some hundred kilobytes for its window."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
@@ -116,7 +119,7 @@ def places_of_section(cut: Cut, wanted: Wanted, slabs: Slabs, settings: PatchSet
     found, count, begin = [_checked(cut, slabs, settings, patch_um, rows[:0], cols[:0], key[:0], turn_deg[:0])], 0, 0
     while count < wanted.most and begin < len(order):
         # most places pass, so few need to be looked at; refusing some leaves the order of the others as it is
-        batch = order[begin : begin + 2 * wanted.most]
+        batch = order[begin : begin + min(2 * wanted.most, BATCH)]
         passed = _checked(cut, slabs, settings, patch_um, rows[batch], cols[batch], key[batch], turn_deg[batch])
         found.append(passed)
         begin, count = begin + len(batch), count + len(passed)
