@@ -21,7 +21,7 @@ from gennari.phantom.profiles import equivolumetric_depths, expected_profiles, l
 from gennari.phantom.settings import PhantomSettings
 from gennari.recipes import phantom_settings
 from gennari.records import SIDES, TriangleMesh
-from gennari.sources.surfaces import columns_path, read_columns
+from gennari.sources.gifti import columns_path, read_columns
 
 PRIOR = 0.3
 DEPTHS = (np.arange(18) + 0.5) / 18

@@ -59,7 +59,7 @@ def mini_recipes() -> "Iterator[tuple[PhantomSettings, Experiment]]":
     from gennari import recipes
     from gennari.nets.sizes import TextureConfig
     from gennari.phantom.settings import BrainPlan, PhantomSettings
-    from gennari.sampling.patches import PatchSettings
+    from gennari.sampling.settings import PatchSettings
 
     labelled = (
         BrainPlan(name=name, role="labelled", sections=2, first=first)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gennari.errors import InputError
 from gennari.nets.field_of_view import field_of_view_um
 from gennari.nets.sizes import output_spacing_um, unet_sizes
-from gennari.recipes import DEMO, EXPERIMENTS, PHANTOMS, TINY, Experiment, experiment, phantom_settings
+from gennari.recipes import DEMO, EXPERIMENTS, PHANTOMS, TINY, Experiment, changed, experiment, phantom_settings
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -89,3 +89,24 @@ def test_recipes_cannot_be_changed_or_extended():
         EXPERIMENTS["mine"] = DEMO  # pyright: ignore[reportIndexIssue]
     with pytest.raises(ValidationError, match="sede"):
         Experiment.model_validate({**DEMO.model_dump(), "sede": 1})
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_recipe_is_valid_as_a_whole(name):
+    recipe = experiment(name)
+    assert Experiment.model_validate(recipe.model_dump()) == recipe
+    assert changed(recipe) == recipe
+
+
+def test_a_recipe_is_changed_by_parts_and_what_is_none_stays():
+    recipe = changed(DEMO, patches={"count": 500, "min_quality": None}, area_split={"kind": "lobo", "held_out": "D"})
+    assert recipe.patches == DEMO.patches.model_copy(update={"count": 500})
+    assert (recipe.area_split.kind, recipe.area_split.held_out) == ("lobo", "D")
+    assert recipe.pretext_split == DEMO.pretext_split
+
+
+def test_a_change_that_does_not_fit_is_refused():
+    with pytest.raises(InputError, match=r"recipe 'demo' as changed by options: 'patches.min_tissue' does not fit"):
+        changed(DEMO, patches={"min_tissue": 2})
+    with pytest.raises(InputError, match=r"unknown key 'patches\.cuont'; did you mean 'count'"):
+        changed(DEMO, patches={"cuont": 2})

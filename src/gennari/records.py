@@ -16,6 +16,8 @@ IGNORE = 255
 BACKGROUND_GREY = 255.0
 """Grey value of empty glass, used to pad windows that leave their section."""
 Quality = Literal["excellent", "good", "fair", "poor"]
+QUALITIES: tuple[Quality, ...] = ("excellent", "good", "fair", "poor")
+"""Ratings of sections, the best first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +179,13 @@ class Ribbon:
 
 @dataclass(frozen=True, kw_only=True)
 class PatchTable:
-    """Where patches are taken from, and what is known of those places. One row a patch."""
+    """Where patches are taken from, and what is known of those places. One row a patch.
+
+    Attributes:
+        curvature_per_mm: mean curvature of the mid surface, positive on gyral crowns.
+        other_sheet_mm: from the place on the mid surface to the nearest other sheet of cortex (surface/sheets.py).
+        tissue_share: share of the patch's window that is cortex or white matter, by the surfaces.
+    """
 
     brain: np.ndarray
     section: Int32[np.ndarray, "n"]
@@ -191,6 +199,8 @@ class PatchTable:
     plane_angle_deg: Float[np.ndarray, "n"]
     rotation_deg: Float[np.ndarray, "n"]
     curvature_per_mm: Float[np.ndarray, "n"]
+    other_sheet_mm: Float[np.ndarray, "n"]
+    tissue_share: Float[np.ndarray, "n"]
     split: np.ndarray
 
     def __len__(self) -> int:

@@ -12,7 +12,8 @@ from gennari.cli.app import VERBS
 from gennari.phantom.geometry import fsaverage_geometry
 from gennari.phantom.layers import AREAS
 from gennari.records import SIDES, TriangleMesh
-from gennari.sources.surfaces import columns_path, surface_path, write_columns, write_hemispheres, write_surface
+from gennari.sources.gifti import columns_path, surface_path, write_columns, write_surface
+from gennari.sources.surfaces import write_hemispheres
 
 
 def _undo(demo: Path, *stages: str) -> Path:
@@ -39,7 +40,7 @@ def test_no_run(refused, tmp_path):
 def test_no_surface(refused, demo):
     surface_path(demo / "dataset/brains/P/surfaces", "R", "white").unlink()
     said = refused("sample", demo / "dataset", demo / "new", "--preset", "mini")
-    assert "hemi-R_white.surf.gii must be a GIfTI file, but there is none" in said
+    assert "white surface of side R, as hemi-R_white.surf.gii, rh.white or white_right_*.obj, but there is none" in said
 
 
 def test_no_image(refused, demo):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gennari.sources.surfaces import columns_path, surface_path
+from gennari.sources.gifti import columns_path, surface_path
 
 
 def _truncate(path: Path, keep: float = 0.6) -> None:

@@ -26,6 +26,8 @@ def _patches(rng: np.random.Generator, n: int) -> PatchTable:
         plane_angle_deg=np.full(n, 90.0),
         rotation_deg=np.zeros(n),
         curvature_per_mm=np.zeros(n),
+        other_sheet_mm=np.zeros(n),
+        tissue_share=np.ones(n),
         split=np.full(n, "train"),
     )
 

@@ -48,6 +48,8 @@ def table(places: list[tuple[str, int, float]]) -> PatchTable:
         plane_angle_deg=zeros[:, 0],
         rotation_deg=np.array([rotation for _, _, rotation in places]),
         curvature_per_mm=zeros[:, 0],
+        other_sheet_mm=zeros[:, 0],
+        tissue_share=zeros[:, 0],
         split=np.full(n, "train"),
     )
 

@@ -9,7 +9,8 @@ from gennari.errors import InputError
 from gennari.phantom.geometry import folder_geometry
 from gennari.phantom.layers import AREAS, COLUMN_LABEL, LABEL_SET
 from gennari.records import SIDES
-from gennari.sources.surfaces import columns_path, write_columns, write_hemispheres
+from gennari.sources.gifti import columns_path, write_columns
+from gennari.sources.surfaces import write_hemispheres
 
 LAYERS = [f"layer {k}" for k in range(1, 7)]
 

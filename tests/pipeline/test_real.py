@@ -12,7 +12,7 @@ from gennari.pipeline import sampling
 from gennari.pipeline.demo import run_demo
 from gennari.pipeline.stages import open_run
 from gennari.sources.bigbrain import section_y_mm
-from gennari.sources.surfaces import columns_path, read_columns
+from gennari.sources.gifti import columns_path, read_columns
 
 
 @pytest.mark.real

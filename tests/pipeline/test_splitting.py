@@ -5,11 +5,25 @@ import json
 import pytest
 
 from gennari.errors import InputError
+from gennari.pipeline import splitting
 from gennari.pipeline.demo import outcome
-from gennari.pipeline.splitting import MissingArea, draw_splits, missing_words, read_missing, read_splits
+from gennari.pipeline.sampling import pretext_brain, sections_of
+from gennari.pipeline.splitting import (
+    MissingArea,
+    draw_splits,
+    missing_by_brain,
+    missing_words,
+    read_missing,
+    read_splits,
+    write_splits,
+)
 from gennari.pipeline.stages import Run, open_run
-from gennari.sampling.split import SplitSettings, missing_areas
+from gennari.recipes import changed
+from gennari.sampling.coverage import missing_areas
+from gennari.sampling.split import SplitSettings, position_mm
 from gennari.sources.annotations import annotated_classes
+from gennari.sources.dataset import open_dataset
+from gennari.sources.tables import read_pairs, read_patches
 
 
 def _classes(run: Run, name: str) -> dict[int, frozenset[int]]:
@@ -63,6 +77,8 @@ def test_words_name_brain_part_and_areas_or_say_that_nothing_is_missing():
         MissingArea(brain="B", part="test", area="hOc5"),
     ]
     assert missing_words(rows) == "not annotated in a part of the split (3): A val: hOc5, FG1; B test: hOc5"
+    assert missing_by_brain(rows) == {"A": "not annotated: val hOc5, FG1", "B": "not annotated: test hOc5"}
+    assert missing_by_brain([]) == {}
     assert missing_words([]) == "every area is annotated in every part of each brain's split"
 
 
@@ -95,6 +111,81 @@ def test_an_unknown_part_in_the_file_is_refused(copied):
     path.write_text(path.read_text().replace('"guard"', '"train"').replace('"train"', '"trian"', 1))
     with pytest.raises(InputError, match=r"split\.json"):
         read_splits(open_run(copied / "run"))
+
+
+def _with(run: Run, **parts: dict) -> Run:
+    return Run(run.root, changed(run.experiment, **parts), run.dataset)
+
+
+def test_no_training_patch_lies_within_the_guard_of_a_held_out_section_and_no_pair_crosses(finished):
+    texture = finished.experiment.texture
+    patch_mm = texture.patch_px * texture.spacing_um * 1e-3
+    brain, split = pretext_brain(finished), read_splits(finished)["P"]
+    patches, pairs = read_patches(finished.path("patches.parquet")), read_pairs(finished.path("pairs.parquet"))
+    held_out = [position_mm(section) for section in brain.sections if split[section.id] == "test"]
+    trained = patches.brain_mm[patches.split == "train", 1]
+    assert len(trained) > 0
+    assert min(abs(y - other) for y in trained for other in held_out) > patch_mm
+    assert (patches.split[pairs.first] == patches.split[pairs.second]).all()
+    # the areas' networks learn by the same file
+    for name, sections in sections_of(finished, "train").items():
+        tested = [position_mm(section) for section in sections_of(finished, "test")[name]]
+        assert min(abs(position_mm(s) - other) for s in sections for other in tested) > patch_mm
+
+
+def test_the_guard_follows_the_patch_of_the_recipe(finished, monkeypatch):
+    asked = []
+
+    def split(sections, classes, areas, settings, rng, patch_mm):
+        asked.append(patch_mm)
+        return {section.id: "train" for section in sections}
+
+    monkeypatch.setattr(splitting, "fullest_split", split)
+    draw_splits(_with(finished, texture={"patch_px": 24, "spacing_um": 100.0}), lambda tick: None)
+    assert asked == pytest.approx([2.4] * 5)
+
+
+def test_leaving_one_brain_out_tests_it_alone(finished):
+    run = _with(finished, area_split={"kind": "lobo", "held_out": "C"})
+    splits, missing = draw_splits(run, lambda tick: None)
+    for name in "ABD":
+        assert set(splits[name].values()) == {"train"}
+    assert set(splits["C"].values()) == {"test"}
+    assert splits["P"] == draw_splits(finished, lambda tick: None)[0]["P"]
+    assert missing == _found(run, splits)
+    assert {row.part for row in missing if row.brain == "C"} == {"test"}
+    assert {row.part for row in missing if row.brain != "C"} == {"train"}
+
+
+def test_sections_of_a_part_name_only_the_brains_that_have_some(copied):
+    run = open_run(copied / "run")
+    splits = read_splits(run)
+    write_splits(run, splits | {"C": dict.fromkeys(splits["C"], "test")}, [])
+    assert set(sections_of(run, "train")) == set("ABD")
+    assert set(sections_of(run, "test")) == set("ABCD")
+    assert sections_of(run, "val") == {}
+
+
+@pytest.mark.parametrize("held_out", ["P", "X"])
+def test_a_brain_that_cannot_be_left_out_is_refused(finished, held_out):
+    run = _with(finished, area_split={"kind": "lobo", "held_out": held_out})
+    with pytest.raises(InputError, match=rf"labelled brains \(A, B, C, D\), got '{held_out}'"):
+        draw_splits(run, lambda tick: None)
+
+
+def test_the_only_labelled_brain_cannot_be_left_out(copied, finished):
+    for name in "BCD":
+        path = copied / "dataset/brains" / name / "brain.json"
+        path.write_text(path.read_text().replace('"labelled"', '"pretext"'))
+    run = Run(copied / "run", finished.experiment, open_dataset(copied / "dataset"))
+    with pytest.raises(InputError, match=r"two or more labelled brains \(A\), got 'A'"):
+        draw_splits(_with(run, area_split={"kind": "lobo", "held_out": "A"}), lambda tick: None)
+
+
+def test_the_pretext_brain_is_not_left_out(finished):
+    run = _with(finished, pretext_split={"kind": "lobo", "held_out": "P"})
+    with pytest.raises(InputError, match=r"pretext_split holds out 'P'; set area_split\.kind"):
+        draw_splits(run, lambda tick: None)
 
 
 def test_draws_are_at_least_one():

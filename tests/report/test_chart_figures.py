@@ -8,7 +8,6 @@ from gennari.report.chart_figures import (
     confusion_figure,
     dice_by_area,
     distance_figure,
-    split_figure,
     training_curves,
 )
 from gennari.report.style import to_png
@@ -90,14 +89,3 @@ def test_the_error_of_a_perfect_network_is_zero_at_every_distance(rng):
     assert np.allclose(network.get_ydata(), 0)
     assert np.max(trivial.get_ydata()) > 10
     assert to_png(figure, dpi=40)
-
-
-def test_every_section_stands_at_its_y_in_the_colour_of_its_use():
-    y = np.array([-90.0, -80.0, -70.0])
-    figure = split_figure({"A": (y, ["train", "guard", "test"]), "B": (y, ["train", "train", "other"])})
-    at = {
-        collection.get_label(): [path.vertices[0, 0] for path in collection.get_paths()]
-        for collection in figure.axes[0].collections
-        if not collection.get_label().startswith("_")
-    }
-    assert at == {"guard": [-80], "test": [-70], "train": [-90], "other": [-70]}

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gennari.records import IGNORE, Hemisphere, LabelSet, PatchTable
+from gennari.report import surface_figures
 from gennari.report.style import rgb, to_png
 from gennari.report.surface_figures import DOT, areas_on_surface, sampling_locations
 
@@ -14,7 +15,7 @@ def patches_on(hemispheres, sides: list[str], faces: list[int]) -> PatchTable:
         brain=np.array(["P"] * n), section=np.zeros(n, np.int32), side=np.array(sides), centre_um=np.zeros((n, 2)),
         face=np.array(faces, np.int32), weights=np.full((n, 3), 1 / 3), vertex=mesh.faces[faces][:, 0].astype(np.int32),
         brain_mm=places, inflated_mm=places, plane_angle_deg=zeros, rotation_deg=zeros, curvature_per_mm=zeros,
-        split=np.array(["train"] * n),
+        other_sheet_mm=zeros, tissue_share=zeros, split=np.array(["train"] * n),
     )  # fmt: skip
 
 
@@ -43,6 +44,15 @@ def test_a_pair_is_joined_by_a_line_from_one_patch_to_the_other(hemispheres: tup
     longest = max(figure.axes[0].lines, key=lambda line: len(np.asarray(line.get_xdata())))
     assert len(np.asarray(longest.get_xdata())) >= 3
     assert to_png(figure, dpi=30)
+
+
+def test_of_very_many_patches_some_are_shown_and_it_is_said(hemispheres: tuple[Hemisphere, Hemisphere], monkeypatch):
+    monkeypatch.setattr(surface_figures, "MOST_DOTS", 50)
+    centre = hemispheres[0].pial.vertices_mm[hemispheres[0].pial.faces].mean(axis=1)
+    patches = patches_on(hemispheres, ["L"] * 200, [int(np.argmin(centre[:, 0]))] * 200)
+    figure = sampling_locations(hemispheres, patches)
+    assert dots(figure.axes[0]) == 50
+    assert figure.axes[8].get_legend().get_texts()[0].get_text() == "50 of 200 patch centres"
 
 
 def test_a_pair_across_the_hemispheres_is_refused(hemispheres: tuple[Hemisphere, Hemisphere]):

@@ -7,15 +7,9 @@ from pydantic import ValidationError
 from gennari.errors import InputError
 from gennari.frames import coronal
 from gennari.records import Section
-from gennari.sampling.split import (
-    Missing,
-    Split,
-    SplitSettings,
-    fullest_split,
-    missing_areas,
-    position_mm,
-    split_sections,
-)
+from gennari.sampling.split import SplitSettings, position_mm, split_sections
+
+PATCH_MM = 1.6
 
 
 def sections(n=72, step_mm=0.8, brain="P"):
@@ -34,144 +28,101 @@ def test_position_of_a_coronal_section_is_its_y():
     assert position_mm(SECTIONS[3]) == pytest.approx(-67.6)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_blocks_are_runs_and_no_trained_section_is_nearer_than_the_guard(seed):
-    settings = SplitSettings(guard_mm=1.7)
-    split = split_sections(SECTIONS, settings, np.random.default_rng(seed))
+@pytest.mark.parametrize("patch_mm", [0.5, 1.6, 2.04, 3.072])
+@pytest.mark.parametrize("seed", range(4))
+def test_blocks_are_runs_and_no_trained_section_is_within_a_patch_of_a_held_out_one(seed, patch_mm):
+    split = split_sections(SECTIONS, SplitSettings(), np.random.default_rng(seed), patch_mm)
     where = {kind: [i * 0.8 / 40 for i, k in split.items() if k == kind] for kind in ("train", "val", "test")}
     for a, b in (("train", "test"), ("train", "val"), ("val", "test")):
-        assert min(abs(x - y) for x in where[a] for y in where[b]) >= 1.7 - 1e-6
+        assert min(abs(x - y) for x in where[a] for y in where[b]) > patch_mm
     order = [split[40 * i] for i in range(72)]
     starts = sum(order[i] == "test" and (i == 0 or order[i - 1] != "test") for i in range(72))
     assert (starts, Counter(order)["test"]) == (2, 12)
 
 
+def test_the_guard_is_as_wide_as_is_asked_in_sides_of_a_patch():
+    for guard, patch_mm in ((1.5, 2.0), (3.0, 1.0)):
+        settings = SplitSettings(guard_patches=guard, blocks=1, val_share=0)
+        split = split_sections(SECTIONS, settings, np.random.default_rng(0), patch_mm)
+        order = [split[40 * i] for i in range(72)]
+        first = order.index("test")
+        last = 71 - order[::-1].index("test")
+        # sections stand 0.8 mm apart: those at 0.8, 1.6 and 2.4 mm are nearer than 3 mm
+        assert order[first - 4 : first] == ["train", "guard", "guard", "guard"]
+        assert order[last + 1 : last + 5] == ["guard", "guard", "guard", "train"]
+
+
+def test_a_guard_no_wider_than_a_patch_is_refused():
+    with pytest.raises(ValidationError, match="greater than 1"):
+        SplitSettings(guard_patches=1.0)
+
+
 def test_another_seed_draws_other_runs():
-    assert len({str(split_sections(SECTIONS, SplitSettings(), np.random.default_rng(i))) for i in range(8)}) > 4
+    found = {str(split_sections(SECTIONS, SplitSettings(), np.random.default_rng(i), PATCH_MM)) for i in range(8)}
+    assert len(found) > 4
 
 
 def test_without_guard_and_val_everything_is_train_or_test(rng):
-    split = split_sections(SECTIONS, SplitSettings(guard_mm=0, val_share=0, test_share=0.25), rng)
+    split = split_sections(SECTIONS, SplitSettings(val_share=0, test_share=0.25), rng, 0.0)
     assert Counter(split.values()) == {"train": 54, "test": 18}
 
 
 def test_the_order_of_the_sections_does_not_matter(rng):
-    settings = SplitSettings()
     shuffled = [SECTIONS[i] for i in rng.permutation(72)]
-    assert split_sections(shuffled, settings, np.random.default_rng(1)) == split_sections(
-        SECTIONS, settings, np.random.default_rng(1)
+    one, other = (
+        split_sections(given, SplitSettings(), np.random.default_rng(1), PATCH_MM) for given in (shuffled, SECTIONS)
     )
+    assert one == other
 
 
 def test_paper_tests_every_twelfth(rng):
-    split = split_sections(SECTIONS, SplitSettings(kind="paper"), rng)
+    split = split_sections(SECTIONS, SplitSettings(kind="paper"), rng, PATCH_MM)
     tested = [i // 40 for i, kind in split.items() if kind == "test"]
     assert len(tested) == 6
     assert set(np.diff(tested)) == {12}
     assert set(split.values()) == {"train", "test"}
+    every = split_sections(SECTIONS, SplitSettings(kind="paper", every=4), rng, PATCH_MM)
+    assert Counter(every.values()) == {"test": 18, "train": 54}
+
+
+def test_leaving_one_brain_out_tests_all_of_it_and_none_of_the_others(rng):
+    settings = SplitSettings(kind="lobo", held_out="D", val_share=1 / 8)
+    assert set(split_sections(sections(brain="D"), settings, rng, PATCH_MM).values()) == {"test"}
+    other = split_sections(sections(brain="A"), settings, rng, PATCH_MM)
+    # two val runs of 4 or 5 sections, each with two guards of 0.8 mm steps on both sides
+    assert Counter(other.values())["val"] == 8
+    assert set(other.values()) == {"train", "val", "guard"}
+    at = {kind: [i * 0.8 / 40 for i, k in other.items() if k == kind] for kind in ("train", "val")}
+    assert min(abs(x - y) for x in at["train"] for y in at["val"]) > PATCH_MM
+    without = settings.model_copy(update={"val_share": 0.0})
+    assert set(split_sections(sections(brain="A"), without, rng, PATCH_MM).values()) == {"train"}
+
+
+@pytest.mark.parametrize("given", [{"kind": "lobo"}, {"held_out": "D"}, {"kind": "paper", "held_out": "D"}])
+def test_leave_one_brain_out_and_the_brain_it_leaves_out_need_each_other(given):
+    with pytest.raises(ValidationError, match="need each other"):
+        SplitSettings(**given)
 
 
 @pytest.mark.parametrize(
-    ("n", "settings", "match"),
+    ("n", "settings", "patch_mm", "match"),
     [
-        (72, SplitSettings(guard_mm=40), "train.* came out empty"),
-        (4, SplitSettings(blocks=2), "cannot hold 1 test and 1 val"),
-        (8, SplitSettings(kind="paper"), "every 12th section takes as many, got 8"),
-        (0, SplitSettings(), "needs sections, got none"),
+        (72, SplitSettings(), 40.0, "train.* came out empty"),
+        (4, SplitSettings(blocks=2), 1.6, "cannot hold 1 test and 1 val"),
+        (8, SplitSettings(kind="paper"), 1.6, "every 12th section takes as many, got 8"),
+        (0, SplitSettings(), 1.6, "needs sections, got none"),
     ],
 )
-def test_a_split_that_cannot_be_is_refused(n, settings, match, rng):
+def test_a_split_that_cannot_be_is_refused(n, settings, patch_mm, match, rng):
     with pytest.raises(InputError, match=match):
-        split_sections(sections(n), settings, rng)
+        split_sections(sections(n), settings, rng, patch_mm)
 
 
 def test_two_brains_are_refused(rng):
     with pytest.raises(ValueError, match="one split is of one brain"):
-        split_sections(sections(12) + sections(12, brain="A"), SplitSettings(), rng)
+        split_sections(sections(12) + sections(12, brain="A"), SplitSettings(), rng, PATCH_MM)
 
 
 def test_unknown_settings_are_refused():
     with pytest.raises(ValidationError):
         SplitSettings.model_validate({"guard": 3})
-
-
-def test_an_area_is_missing_from_a_part_in_which_no_section_shows_it():
-    split: dict[int, Split] = {1: "train", 2: "train", 3: "val", 4: "test", 5: "guard"}
-    classes = {1: {0, 3}, 2: {4}, 3: {3, 4}, 4: {4}, 5: {3, 4, 5}}
-    # 3 is shown beside the test part only by a guard section, which nobody uses; 5 by that one alone
-    expected = [Missing("train", 5), Missing("val", 5), Missing("test", 3), Missing("test", 5)]
-    assert missing_areas(split, classes, (3, 4, 5)) == expected
-    assert missing_areas(split, classes, (4,)) == []
-
-
-def test_a_section_that_nobody_annotated_shows_nothing():
-    assert missing_areas({1: "train", 2: "test"}, {1: {3}}, (3,)) == [Missing("test", 3)]
-
-
-def test_a_part_the_split_does_not_have_misses_nothing():
-    assert missing_areas({1: "train", 2: "test"}, {1: {3}, 2: {3}}, (3,)) == []
-
-
-def _shown(*stretches: tuple[int, int, int]) -> dict[int, set[int]]:
-    """Classes by section of SECTIONS: class, first and last section that shows it."""
-    found: dict[int, set[int]] = {section.id: set() for section in SECTIONS}
-    for index, first, last in stretches:
-        for i in range(first, last + 1):
-            found[40 * i].add(index)
-    return found
-
-
-def test_one_draw_is_the_split_as_it_was():
-    settings = SplitSettings(guard_mm=1.7)
-    fullest = fullest_split(SECTIONS, {}, (3,), settings, np.random.default_rng(4))
-    assert fullest == split_sections(SECTIONS, settings, np.random.default_rng(4))
-
-
-def test_of_many_draws_one_is_taken_that_misses_nothing():
-    # two short areas, each of which must meet a run of every kind; few single draws do
-    classes, areas = _shown((3, 0, 33), (4, 36, 71), (5, 20, 50)), (3, 4, 5)
-    settings = SplitSettings(blocks=2, test_share=1 / 12, val_share=1 / 12, guard_mm=0.0)
-    alone = [
-        len(missing_areas(split_sections(SECTIONS, settings, np.random.default_rng(seed)), classes, areas))
-        for seed in range(40)
-    ]
-    assert max(alone) > 0
-    unlucky = int(np.argmax(alone))
-    many = settings.model_copy(update={"draws": 60})
-    split = fullest_split(SECTIONS, classes, areas, many, np.random.default_rng(unlucky))
-    assert missing_areas(split, classes, areas) == []
-    # the law of blocks is kept: two runs of three sections each
-    order = [split[40 * i] for i in range(72)]
-    for kind in ("test", "val"):
-        assert order.count(kind) == 6
-        assert sum(order[i] == kind and (i == 0 or order[i - 1] != kind) for i in range(72)) == 2
-
-
-def test_what_one_section_alone_shows_must_be_missing_from_the_other_parts():
-    settings = SplitSettings(guard_mm=0.0, draws=30)
-    classes = _shown((3, 0, 71), (4, 40, 40))
-    split = fullest_split(SECTIONS, classes, (3, 4), settings, np.random.default_rng(0))
-    found = missing_areas(split, classes, (3, 4))
-    assert len(found) == 2
-    assert {area for _, area in found} == {4}
-    assert split[1600] not in {part for part, _ in found}
-
-
-def test_of_draws_some_may_be_refused_but_not_all():
-    # with this guard some draws leave nothing to train on
-    eight = sections(8)
-    settings = SplitSettings(blocks=1, test_share=1 / 8, val_share=1 / 8, guard_mm=1.7)
-    refused = []
-    for seed in range(12):
-        try:
-            split_sections(eight, settings, np.random.default_rng(seed))
-        except InputError:
-            refused.append(seed)
-    assert 0 < len(refused) < 12
-    many = settings.model_copy(update={"draws": 20})
-    for seed in refused:
-        split = fullest_split(eight, {}, (3,), many, np.random.default_rng(seed))
-        assert {"train", "val", "test"} <= set(split.values())
-    hopeless = SplitSettings(guard_mm=40, draws=5)
-    with pytest.raises(InputError, match=r"train.* came out empty"):
-        fullest_split(SECTIONS, {}, (3,), hopeless, np.random.default_rng(0))

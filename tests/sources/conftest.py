@@ -35,6 +35,12 @@ def hemispheres() -> tuple[Hemisphere, Hemisphere]:
 
 
 @pytest.fixture(scope="session")
+def surface(hemispheres: tuple[Hemisphere, Hemisphere]) -> TriangleMesh:
+    """One closed surface: 258 vertices, 512 faces."""
+    return hemispheres[0].pial
+
+
+@pytest.fixture(scope="session")
 def section() -> Section:
     """A coronal section through the shells at y = 1 mm: 48 x 24 mm at 100 µm."""
     return Section(

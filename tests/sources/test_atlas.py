@@ -6,7 +6,7 @@ import pytest
 from gennari.errors import InputError
 from gennari.records import LabelSet
 from gennari.sources.atlas import read_atlas, write_atlas
-from gennari.sources.surfaces import columns_path, write_columns
+from gennari.sources.gifti import columns_path, write_columns
 
 
 def put(folder: Path, names: list[str], values: np.ndarray) -> None:

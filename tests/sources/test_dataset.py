@@ -23,8 +23,9 @@ from gennari.sources.dataset import (
     write_section,
     write_truth,
 )
+from gennari.sources.gifti import surface_path
 from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry, Observers
-from gennari.sources.surfaces import surface_path, write_hemispheres
+from gennari.sources.surfaces import write_hemispheres
 
 Pair = tuple[Hemisphere, Hemisphere]
 

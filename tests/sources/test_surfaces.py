@@ -5,16 +5,8 @@ import pytest
 
 from gennari.errors import InputError
 from gennari.records import Hemisphere, TriangleMesh
-from gennari.sources.surfaces import (
-    columns_path,
-    read_columns,
-    read_hemispheres,
-    read_surface,
-    surface_path,
-    write_columns,
-    write_hemispheres,
-    write_surface,
-)
+from gennari.sources.gifti import columns_path, surface_path, write_columns, write_surface
+from gennari.sources.surfaces import read_hemispheres, write_hemispheres
 
 Pair = tuple[Hemisphere, Hemisphere]
 
@@ -28,19 +20,6 @@ def test_hemispheres_come_back_as_they_were_written(hemispheres: Pair, tmp_path:
         np.testing.assert_allclose(read.white.vertices_mm, written.white.vertices_mm, atol=1e-5)
         np.testing.assert_allclose(read.inflated.vertices_mm, written.inflated.vertices_mm, atol=1e-5)
         np.testing.assert_array_equal(read.medial_wall, written.medial_wall)
-
-
-def test_columns_come_back_with_their_names(tmp_path: Path, rng: np.random.Generator) -> None:
-    values = rng.random((7, 2), dtype=np.float32)
-    write_columns(tmp_path / "a.func.gii", ["hOc1", "hOc2"], values, "L")
-    names, read = read_columns(tmp_path / "a.func.gii")
-    assert names == ("hOc1", "hOc2")
-    np.testing.assert_array_equal(read, values)
-
-
-def test_each_column_needs_a_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a name for each column, got 1 for 2"):
-        write_columns(tmp_path / "a.func.gii", ["hOc1"], np.zeros((3, 2)), "L")
 
 
 def test_without_a_wall_file_layers_and_then_thickness_tell_the_medial_wall(hemispheres: Pair, tmp_path: Path) -> None:
@@ -69,37 +48,10 @@ def test_a_missing_folder_and_a_missing_file_are_named(hemispheres: Pair, tmp_pa
         read_hemispheres(tmp_path / "nowhere")
     write_hemispheres(tmp_path, hemispheres)
     surface_path(tmp_path, "R", "white").unlink()
-    with pytest.raises(InputError, match=r"hemi-R_white\.surf\.gii must be a GIfTI file, but there is none"):
+    with pytest.raises(
+        InputError, match=r"white surface of side R, as hemi-R_white\.surf\.gii, rh\.white or white_right"
+    ):
         read_hemispheres(tmp_path)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
-def test_a_half_written_surface_is_refused(hemispheres: Pair, tmp_path: Path, share: float) -> None:
-    path = tmp_path / "hemi-L_pial.surf.gii"
-    write_surface(path, hemispheres[0].pial, "L")
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(InputError, match="must be a whole GIfTI file"):
-        read_surface(path)
-
-
-def test_garbage_within_a_surface_is_refused(hemispheres: Pair, tmp_path: Path) -> None:
-    path = tmp_path / "hemi-L_pial.surf.gii"
-    write_surface(path, hemispheres[0].pial, "L")
-    whole = path.read_bytes()
-    middle = whole.index(b"<Data>") + 40
-    path.write_bytes(whole[:middle] + b"AAAAAAAA" + whole[middle + 8 :])
-    with pytest.raises(InputError, match="must be a whole GIfTI file"):
-        read_surface(path)
-
-
-def test_columns_are_no_surface_and_a_surface_is_no_columns(hemispheres: Pair, tmp_path: Path) -> None:
-    write_columns(tmp_path / "a.func.gii", ["x"], np.zeros((3, 1)), "L")
-    with pytest.raises(InputError, match="one set of points and one of triangles, got 0 and 0"):
-        read_surface(tmp_path / "a.func.gii")
-    write_surface(tmp_path / "a.surf.gii", hemispheres[0].pial, "L")
-    with pytest.raises(InputError, match="columns of one value a vertex"):
-        read_columns(tmp_path / "a.surf.gii")
 
 
 def test_pial_and_white_that_do_not_correspond_are_refused(hemispheres: Pair, tmp_path: Path) -> None:
@@ -145,6 +97,43 @@ def test_surfaces_outside_bigbrain_space_are_refused_when_they_claim_it(hemisphe
     write_surface(surface_path(tmp_path, "R", "pial"), far, "R")
     with pytest.raises(InputError, match=r"BigBrain surfaces must keep y within.*hemi-R_pial"):
         read_hemispheres(tmp_path, bigbrain=True)
+
+
+def test_exchanged_names_of_the_sides_are_refused_with_their_mend(hemispheres: Pair, tmp_path: Path) -> None:
+    for hemisphere, at in zip(hemispheres, (30.0, -30.0), strict=True):
+        for name, mesh in (("pial", hemisphere.pial), ("white", hemisphere.white)):
+            moved = TriangleMesh(vertices_mm=mesh.vertices_mm + np.array([at, 0, 0]), faces=mesh.faces)
+            write_surface(surface_path(tmp_path, hemisphere.side, name), moved, hemisphere.side)
+    with pytest.raises(InputError, match="left and right are swapped: exchange the names of their files"):
+        read_hemispheres(tmp_path)
+
+
+def test_exchanged_pial_and_white_are_refused(hemispheres: Pair, tmp_path: Path) -> None:
+    write_hemispheres(tmp_path, hemispheres)
+    for name, mesh in (("white", hemispheres[0].pial), ("pial", hemispheres[0].white)):
+        write_surface(surface_path(tmp_path, "L", name), mesh, "L")
+    with pytest.raises(InputError, match=r"L: the pial surface must lie outside.*exchange the two files"):
+        read_hemispheres(tmp_path)
+
+
+def test_the_white_surface_of_the_other_side_is_refused(hemispheres: Pair, tmp_path: Path) -> None:
+    write_hemispheres(tmp_path, hemispheres)
+    write_surface(surface_path(tmp_path, "L", "white"), hemispheres[1].white, "L")  # the same faces, 50 mm away
+    with pytest.raises(InputError, match=r"hemisphere L: pial and white vertices must correspond.*different sides"):
+        read_hemispheres(tmp_path)
+
+
+def test_faces_that_wind_inward_are_turned_round_and_it_is_said(hemispheres: Pair, tmp_path: Path) -> None:
+    write_hemispheres(tmp_path, hemispheres)
+    left = hemispheres[0]
+    for name in ("pial", "white", "inflated"):
+        mesh = getattr(left, name)
+        inward = TriangleMesh(vertices_mm=mesh.vertices_mm, faces=np.ascontiguousarray(mesh.faces[:, ::-1]))
+        write_surface(surface_path(tmp_path, "L", name), inward, "L")
+    with pytest.warns(UserWarning, match="hemisphere L wind inward; they are read turned round"):
+        read, _ = read_hemispheres(tmp_path)
+    for name in ("pial", "white", "inflated"):
+        np.testing.assert_array_equal(getattr(read, name).faces, left.pial.faces)
 
 
 @pytest.mark.real

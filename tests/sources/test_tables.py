@@ -26,6 +26,8 @@ def patches(rng: np.random.Generator, n: int) -> PatchTable:
         plane_angle_deg=rng.random(n),
         rotation_deg=rng.random(n),
         curvature_per_mm=rng.random(n),
+        other_sheet_mm=rng.random(n),
+        tissue_share=rng.random(n),
         split=rng.choice(["train", "val", "test"], n),
     )
 

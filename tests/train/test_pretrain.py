@@ -52,6 +52,8 @@ class World:
             plane_angle_deg=zeros,
             rotation_deg=zeros,
             curvature_per_mm=zeros,
+            other_sheet_mm=zeros,
+            tissue_share=zeros,
             split=np.full(n, "train"),
         )
         order = np.arange(n)

@@ -12,7 +12,8 @@ from gennari.phantom.layers import AREAS
 from gennari.records import SIDES
 from gennari.sources.bigbrain import LICENCE
 from gennari.sources.fsaverage import fsaverage5_hemispheres
-from gennari.sources.surfaces import columns_path, read_columns, read_hemispheres
+from gennari.sources.gifti import columns_path, read_columns
+from gennari.sources.surfaces import read_hemispheres
 
 FSAVERAGE_LICENCE = "fsaverage5 surfaces as distributed with nilearn (FreeSurfer software licence)"
 

@@ -15,6 +15,7 @@ from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS, read_distance_error
 from gennari.pipeline.maps import map_path
 from gennari.pipeline.sampling import pretext_brain, sections_of, split_of
+from gennari.pipeline.splitting import missing_by_brain, read_missing
 from gennari.pipeline.stages import Run, run_stage
 from gennari.pipeline.words import content
 from gennari.records import AreaMap, PatchTable, Section
@@ -24,10 +25,10 @@ from gennari.report.chart_figures import (
     confusion_figure,
     dice_by_area,
     distance_figure,
-    split_figure,
     training_curves,
 )
 from gennari.report.page import ReportFigure, write_report
+from gennari.report.sampling_figures import patch_distributions, split_figure
 from gennari.report.section_figures import SectionPanel, patches_gallery, section_overlays
 from gennari.report.style import to_png
 from gennari.report.surface_figures import sampling_locations
@@ -39,6 +40,7 @@ from gennari.sources.sections import read_full, read_labels
 from gennari.sources.tables import read_pairs, read_patches, read_rows
 
 SHOWN_SECTIONS = 4
+FIGURES = 9
 IMAGE_UM = 128.0
 """Spacing at which sections are shown."""
 TITLES = {"baseline": "baseline", "pretrained": "pre-trained", "atlas alone": "atlas alone"}
@@ -59,7 +61,7 @@ def _report(run: Run, tick: Report) -> list[Path]:
         with atomic_path(run.path("figures", f"{name}.png")) as temporary:
             temporary.write_bytes(png)
         figures[name] = ReportFigure(title=title, caption=caption, png=png)
-        tick(Tick("report", done, 8, title))
+        tick(Tick("report", done, FIGURES, title))
     page = run.path("report.html")
     write_report(page, content(run, summary, error, figures))
     return [page, *(run.path("figures", f"{name}.png") for name in figures)]
@@ -91,8 +93,14 @@ def _figures(run: Run, summary: Summary, error: DistanceError) -> Iterator[tuple
         "locations",
         "Where the patches were sampled",
         "Centres of the patches on the pial (above) and the inflated surface (below) of the pretext brain; in blue one "
-        "pair and a path between its patches.",
+        "pair and a geodesic of the mid surface between its patches.",
         sampling_locations(brain.hemispheres(), patches, _example_pair(run, patches)),
+    )
+    yield (
+        "distributions",
+        "How the patches lie",
+        _DISTRIBUTIONS,
+        patch_distributions(patches, run.experiment.patches.min_plane_angle_deg),
     )
     yield "patches", "One patch an area", _PATCHES, _gallery(run, brain, patches)
     yield (
@@ -105,14 +113,19 @@ def _figures(run: Run, summary: Summary, error: DistanceError) -> Iterator[tuple
     yield (
         "split",
         "The split",
-        "Held-out sections are never trained on; guard sections are not used at all.",
-        split_figure({b.name: _positions(run, b) for b in run.dataset.brains()}),
+        "Held-out sections are never trained on; guard sections are not used at all. Below a brain, the areas of which "
+        "a part has no annotation.",
+        split_figure({b.name: _positions(run, b) for b in run.dataset.brains()}, missing_by_brain(read_missing(run))),
     )
 
 
 _PATCHES = (
     "Upright patches of the pretext brain (pia above). The names come from the atlas this brain was given and are "
     "shown here only: the pretext task never sees a name."
+)
+_DISTRIBUTIONS = (
+    "Patches of the pretext brain by part of the split, stacked; the vertical line is the median. Sections with more "
+    "cortex give more patches. The other sheet is the opposite bank of a sulcus or the other side of a gyral blade."
 )
 _CURVES = (
     "Left: the two terms of the pretext loss. Middle: error of predicted distances on held-out pairs. Right: "
@@ -124,8 +137,7 @@ def _panels(run: Run) -> Iterator[SectionPanel]:
     label_set = run.dataset.label_set
     scores = [SectionScore(**row) for row in read_rows(run.path("metrics.parquet"))]  # pyright: ignore[reportArgumentType]
     dice = {(score.method, score.brain, score.section): score.dice for score in scores}
-    shown = [(name, sections) for name, sections in sections_of(run, "test").items() if sections]
-    for name, sections in shown[:SHOWN_SECTIONS]:
+    for name, sections in [*sections_of(run, "test").items()][:SHOWN_SECTIONS]:
         brain, section = run.dataset.brain(name), sections[0]
         maps = {v: read_labels(map_path(run, v, name, section.id)) for v in VARIANTS}
         spacing_um = maps[VARIANTS[0]][1]

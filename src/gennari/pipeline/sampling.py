@@ -1,6 +1,6 @@
 """The stage that decides where to look: split, patches, pairs with distances, images."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from gennari.pipeline.inflated import inflated_figures
 from gennari.pipeline.journal import forget
 from gennari.pipeline.splitting import draw_splits, read_splits, write_splits
 from gennari.pipeline.stages import Run, run_stage
-from gennari.records import SIDES, Hemisphere, PatchTable, Ribbon, Section
+from gennari.records import SIDES, Hemisphere, PatchTable, Section
 from gennari.sampling.pairs import PairSummary, draw_pairs, summarise_pairs
 from gennari.sampling.patches import sample_patches
 from gennari.sampling.split import Split
@@ -26,8 +26,9 @@ from gennari.sources.surfaces import read_spheres
 from gennari.sources.tables import write_pairs, write_patches
 from gennari.surface.correspondence import ToLeft, right_to_left
 from gennari.surface.geodesic import Calibration
-from gennari.surface.planes import index_planes
-from gennari.surface.ribbon import cut_ribbon
+
+SECTIONS_A_WORKER = 64
+"""Fewer are not worth another process."""
 
 JOURNAL = "distances"
 """Folder of finished sources, gone once the stage is."""
@@ -66,13 +67,14 @@ def _sample(run: Run, tick: Report) -> list[Path]:
     hemispheres = brain.hemispheres()
     to_left = _to_left(run, brain, hemispheres)  # refuse before hours of work
     rng = np.random.default_rng([run.experiment.seed, 1])
-    settings = run.experiment.patches
-    ribbons = _ribbons(brain, hemispheres, settings.ribbon_spacing_um)
-    patches = sample_patches(ribbons, hemispheres, splits[brain.name], settings, rng, tick)
+    texture = run.experiment.texture
+    patches = sample_patches(
+        brain.sections, hemispheres, splits[brain.name], run.experiment.patches, rng,
+        patch_um=texture.patch_px * texture.spacing_um, workers=_workers(brain), tick=tick,
+    )  # fmt: skip
     drawn = draw_pairs(patches, run.experiment.pairs, rng)
     how = Measuring(exact=run.experiment.pairs.exact, seed=run.experiment.seed, workers=usable_cores())
     measured = measure_all(hemispheres, patches, *drawn, how, run.path(JOURNAL), tick, to_left)
-    texture = run.experiment.texture
     images = read_patch_images(brain.open_reader, patches, brain.sections, texture.patch_px, texture.spacing_um, tick)
     write_patches(outputs[0], patches)
     write_pairs(outputs[1], measured.pairs)
@@ -103,12 +105,9 @@ def _plain(record: PairSummary | Calibration) -> dict[str, object]:
     return {key: None if value != value else value for key, value in asdict(record).items()}
 
 
-def _ribbons(
-    brain: Brain, hemispheres: tuple[Hemisphere, Hemisphere], spacing_um: float
-) -> Iterator[tuple[Section, Ribbon]]:
-    index = index_planes(hemispheres, brain.sections[0])
-    for section in brain.sections:
-        yield section, cut_ribbon(hemispheres, section, spacing_um, index)
+def _workers(brain: Brain) -> int:
+    """Processes for placing patches; a few sections take less time than starting one."""
+    return min(usable_cores(), 1 + len(brain.sections) // SECTIONS_A_WORKER)
 
 
 def _to_left(run: Run, brain: Brain, hemispheres: tuple[Hemisphere, Hemisphere]) -> ToLeft | None:
@@ -119,10 +118,10 @@ def _to_left(run: Run, brain: Brain, hemispheres: tuple[Hemisphere, Hemisphere])
 
 
 def sections_of(run: Run, wanted: Split) -> Mapping[str, tuple[Section, ...]]:
-    """Sections of the labelled brains that fall in a part of the split, by brain."""
+    """Sections of the labelled brains that fall in a part of the split, by brain; a brain without any is left out."""
     found, splits = {}, read_splits(run)
     for brain in run.dataset.brains():
-        if brain.manifest.role == "labelled":
-            split = splits[brain.name]
-            found[brain.name] = tuple(section for section in brain.sections if split[section.id] == wanted)
+        chosen = tuple(section for section in brain.sections if splits[brain.name][section.id] == wanted)
+        if brain.manifest.role == "labelled" and chosen:
+            found[brain.name] = chosen
     return found

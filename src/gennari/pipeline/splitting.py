@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, RootModel
 from gennari.errors import InputError
 from gennari.execute import Report, Tick
 from gennari.pipeline.stages import Run
-from gennari.sampling.split import Split, fullest_split, missing_areas
+from gennari.recipes import Experiment
+from gennari.sampling.coverage import fullest_split, missing_areas
+from gennari.sampling.split import Split
 from gennari.sources.annotations import annotated_classes
 from gennari.sources.atomic import write_json
-from gennari.sources.dataset import Brain
+from gennari.sources.dataset import Brain, Dataset
 from gennari.sources.documents import read_json
 
 Splits = dict[str, dict[int, Split]]
@@ -41,8 +43,14 @@ def draw_splits(run: Run, tick: Report) -> tuple[Splits, list[MissingArea]]:
 
     What occurs is what was annotated, never the truth: it is known for real sections too, and the truth is for
     metrics alone.
+
+    Raises:
+        InputError: as `split_sections`, or leave-one-brain-out names a brain that cannot be left out.
     """
+    check_held_out(run.dataset, run.experiment)
     label_set, splits, missing = run.dataset.label_set, {}, []
+    texture = run.experiment.texture
+    patch_mm = 1e-3 * texture.patch_px * texture.spacing_um
     areas = range(label_set.first_area, len(label_set.names))
     brains = run.dataset.brains()
     for index, brain in enumerate(brains):
@@ -51,7 +59,7 @@ def draw_splits(run: Run, tick: Report) -> tuple[Splits, list[MissingArea]]:
         labelled = brain.manifest.role == "labelled"
         settings = run.experiment.area_split if labelled else run.experiment.pretext_split
         classes = _classes(brain) if labelled else {}
-        split = fullest_split(brain.sections, classes, areas if labelled else (), settings, rng)
+        split = fullest_split(brain.sections, classes, areas if labelled else (), settings, rng, patch_mm)
         splits[brain.name] = split
         missing += [
             MissingArea(brain=brain.name, part=part, area=label_set.names[area])
@@ -59,6 +67,26 @@ def draw_splits(run: Run, tick: Report) -> tuple[Splits, list[MissingArea]]:
         ]
     tick(Tick("split", len(brains), len(brains), missing_words(missing)))
     return splits, missing
+
+
+def check_held_out(dataset: Dataset, experiment: Experiment) -> None:
+    """Leave-one-brain-out tests a labelled brain and learns from others; the pretext brain has no labels to test.
+
+    Raises:
+        InputError: the brain to be left out is not one of two or more labelled ones.
+    """
+    pretext, areas = experiment.pretext_split, experiment.area_split
+    if pretext.kind == "lobo":
+        raise InputError(
+            f"leave-one-brain-out is a split of the labelled brains, but pretext_split holds out '{pretext.held_out}'; "
+            "set area_split.kind and leave pretext_split in blocks"
+        )
+    labelled = [brain.name for brain in dataset.brains() if brain.manifest.role == "labelled"]
+    if areas.kind == "lobo" and (areas.held_out not in labelled or len(labelled) < 2):
+        raise InputError(
+            f"leave-one-brain-out holds out one of two or more labelled brains ({', '.join(labelled) or 'none'}), "
+            f"got '{areas.held_out}'; name one of them (--hold-out)"
+        )
 
 
 def write_splits(run: Run, splits: Splits, missing: Sequence[MissingArea]) -> list[Path]:
@@ -97,6 +125,14 @@ def missing_words(missing: Sequence[MissingArea]) -> str:
         return "every area is annotated in every part of each brain's split"
     listed = "; ".join(f"{brain} {part}: {', '.join(areas)}" for (brain, part), areas in by_part(missing).items())
     return f"not annotated in a part of the split ({len(missing)}): {listed}"
+
+
+def missing_by_brain(missing: Sequence[MissingArea]) -> dict[str, str]:
+    """For each brain that lacks some, one line: which areas its parts have no annotation of."""
+    found: dict[str, list[str]] = {}
+    for (brain, part), areas in by_part(missing).items():
+        found.setdefault(brain, []).append(f"{part} {', '.join(areas)}")
+    return {brain: f"not annotated: {'; '.join(parts)}" for brain, parts in found.items()}
 
 
 def by_part(missing: Sequence[MissingArea]) -> Mapping[tuple[str, Split], list[str]]:

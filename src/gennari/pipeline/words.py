@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from gennari.metrics import DistanceError
 from gennari.pipeline.ceiling import ceiling_words
 from gennari.pipeline.evaluation import LABELS, Summary
+from gennari.pipeline.sampling import sections_of
 from gennari.pipeline.splitting import by_part, missing_words, read_missing
 from gennari.pipeline.stages import Provenance, Run, receipts
 from gennari.report.page import Chapter, Column, Headline, ReportContent, ReportFigure, ReportTable
@@ -29,12 +30,13 @@ def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[s
     """What stands on the page of a run."""
     baseline, pretrained = summary.methods["baseline"], summary.methods["pretrained"]
     gain = pretrained.dice - baseline.dice
-    brains = run.dataset.brains()
+    brains, held_out = run.dataset.brains(), len(sections_of(run, "test"))
+    tested = f"{held_out} partly annotated brain{'' if held_out == 1 else 's'}"
     return ReportContent(
         title=f"gennari: {run.experiment.name} on {run.dataset.manifest.name}",
         summary=(
             f"A network pre-trained to predict distances along the cortex of one unlabelled brain reaches a Dice of "
-            f"{pretrained.dice:.2f} on {summary.sections} held-out sections of four partly annotated brains, against "
+            f"{pretrained.dice:.2f} on {summary.sections} held-out sections of {tested}, against "
             f"{baseline.dice:.2f} from scratch: {gain:+.3f}, 95 % interval over sections {summary.dice_gain_low:+.3f} "
             f"to {summary.dice_gain_high:+.3f}.{_ceiling(summary)}"
         ),
@@ -62,7 +64,7 @@ def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[s
                 title="The pretext task",
                 text="Two patches in, their distance along the cortex out; no expert is needed.",
                 tables=(_distance_table(error),),
-                figures=(figures["locations"], figures["patches"], figures["distances"]),
+                figures=(figures["locations"], figures["distributions"], figures["patches"], figures["distances"]),
             ),
             Chapter(
                 title="Training and data",

@@ -15,7 +15,6 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from gennari.report.style import BLUE, FAINT, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, bare, styled
 
-SPLIT_COLOURS: Mapping[str, str] = {"train": BLUE, "val": GREEN, "test": ORANGE, "guard": FAINT, "unlabelled": GREY}
 METHOD_COLOURS: Mapping[str, str] = {"atlas alone": GREY, "baseline": ORANGE, "pre-trained": BLUE}
 """One colour a method in all figures."""
 _SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", "#cfe1f2", "#6aaed6", "#2070b4", "#08306b"])
@@ -171,33 +170,6 @@ def distance_figure(
     right.legend(right.lines, [f"median predictor ({trivial_mm:.1f} mm)", f"network ({err_dist_mm:.1f} mm)"])
     right.set_ylim(bottom=0)
     right.grid()
-    return figure
-
-
-@styled
-def split_figure(brains: Mapping[str, tuple[Float[np.ndarray, "n"], Sequence[str]]]) -> Figure:
-    """Where each brain's sections lie and what they are used for.
-
-    Args:
-        brains: by name, y of the sections in mm (BRAIN_MM) and the use of each ('train', 'val', 'test', 'guard', ...).
-    """
-    figure = Figure(figsize=(11, 0.42 * len(brains) + 1.0), layout="constrained")
-    axes = figure.subplots()
-    used: dict[str, str] = {}
-    spare = itertools.cycle((PURPLE, VERMILION, SKY))
-    for row, (positions, uses) in enumerate(brains.values()):
-        for use in sorted(set(uses)):
-            if use not in used:
-                used[use] = SPLIT_COLOURS.get(use) or next(spare)
-            at = positions[np.array([one == use for one in uses], dtype=bool)]
-            label = use if use not in axes.get_legend_handles_labels()[1] else "_again"
-            axes.vlines(at, row - 0.34, row + 0.34, color=used[use], linewidth=2.4, label=label)
-    axes.set_yticks(range(len(brains)), list(brains))
-    axes.set_ylim(len(brains) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel("y of the section (mm), posterior to anterior")
-    figure.legend(loc="outside upper left", ncols=6)
     return figure
 
 

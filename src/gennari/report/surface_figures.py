@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from scipy.sparse.csgraph import dijkstra
 
 from gennari.records import IGNORE, SIDES, Hemisphere, LabelSet, PatchTable, Side, TriangleMesh
 from gennari.report.render import Picture, View, render
 from gennari.report.style import BLUE, MUTED, bare, rgb, scale_bar, styled
 from gennari.surface.curvature import mean_curvature_per_mm
 from gennari.surface.mesh import adjacency, interpolate
+from gennari.surface.paths import SurfacePath, geodesic_path
 
 DOT = "#c8102e"
 _BEHIND = 0.55  # cameras stand a little behind, since the occipital lobe is what we look at
@@ -26,6 +26,8 @@ _VIEWS: dict[tuple[Side, str], View] = {
 }
 _SIDE_NAMES: dict[Side, str] = {"L": "Left", "R": "Right"}
 _SPACING_MM = 0.35
+MOST_DOTS = 6000
+"""More would cover the surface; those shown are spread evenly over the table, which is ordered by section."""
 
 
 @styled
@@ -36,14 +38,16 @@ def sampling_locations(
 
     Args:
         hemispheres: left and right.
-        patches: one dot each; their faces and weights name the places on every surface.
-        pair: two rows of `patches` of the same side, joined by a blue line along the surface. The line follows mesh
-            edges and is a drawing; distances come from elsewhere.
+        patches: one dot each, at most MOST_DOTS of them; their faces and weights name the places on every surface.
+        pair: two rows of `patches` of the same side, joined by a blue geodesic of the mid surface. Distances come
+            from elsewhere.
     """
     figure, axes, blank = _panels(("pial", "inflated"))
     grey = {hemisphere.side: _folds(hemisphere) for hemisphere in hemispheres}
     by_side: dict[Side, Hemisphere] = {hemisphere.side: hemisphere for hemisphere in hemispheres}
-    between = None if pair is None else _vertices_between(by_side, patches.take(np.array(pair)))
+    between = None if pair is None else _between(by_side, patches.take(np.array(pair)))
+    shown = np.unique(np.linspace(0, len(patches) - 1, min(len(patches), MOST_DOTS)).round().astype(int))
+    dots = patches.take(shown)
     for row, surface in enumerate(("pial", "inflated")):
         for column, ((side, _), view) in enumerate(_VIEWS.items()):
             panel: Axes = axes[row, column]
@@ -51,16 +55,15 @@ def sampling_locations(
             mesh: TriangleMesh = getattr(hemisphere, surface)
             picture = render(mesh, grey[side], view, _SPACING_MM)
             _show(panel, picture)
-            ours = np.flatnonzero(_side_index(patches.side) == SIDES.index(side))
-            places = interpolate(mesh.vertices_mm, mesh.faces, patches.face[ours], patches.weights[ours])
-            _dots(panel, picture, places)
-            if between is not None and pair is not None and pair[0] in ours:
-                _path(panel, picture, mesh.vertices_mm[between])
+            ours = np.flatnonzero(_side_index(dots.side) == SIDES.index(side))
+            _dots(panel, picture, interpolate(mesh.vertices_mm, mesh.faces, dots.face[ours], dots.weights[ours]))
+            if between is not None and between[0] == side:
+                _path(panel, picture, between[1].on(mesh))
             if surface == "pial":
                 scale_bar(panel, picture.width_mm, MUTED, share=0.2, y=0.0)
-    marks = [Line2D([], [], marker="o", linestyle="", markersize=4, color=DOT, label=f"{len(patches):,} patch centres")]
+    marks = [Line2D([], [], marker="o", linestyle="", markersize=4, color=DOT, label=_counted(dots, patches))]
     if pair is not None:
-        marks.append(Line2D([], [], color=BLUE, linewidth=2, label="one pair, joined along the surface"))
+        marks.append(Line2D([], [], color=BLUE, linewidth=2, label="one pair, joined by a geodesic"))
     blank.legend(handles=marks, loc="center", ncols=2)
     return figure
 
@@ -156,27 +159,27 @@ def _dots(axes: Axes, picture: Picture, points_mm: Float[np.ndarray, "n 3"]) -> 
     axes.scatter(row_col[:, 1], row_col[:, 0], s=size, color=DOT, linewidths=0, alpha=0.85)
 
 
-def _vertices_between(hemispheres: dict[Side, Hemisphere], ends: PatchTable) -> Int[np.ndarray, "n"]:
+def _counted(shown: PatchTable, patches: PatchTable) -> str:
+    some = "" if len(shown) == len(patches) else f"{len(shown):,} of "
+    return f"{some}{len(patches):,} patch centres"
+
+
+def _between(hemispheres: dict[Side, Hemisphere], ends: PatchTable) -> tuple[Side, SurfacePath]:
+    """The side of two patches, and the path between them."""
     sides = _side_index(ends.side)
     if sides[0] != sides[1]:
         raise ValueError(f"a pair must lie on one hemisphere, got sides {ends.side.tolist()}")
-    mesh = hemispheres[SIDES[sides[0]]].mid
+    side = SIDES[int(sides[0])]
     first, last = (int(vertex) for vertex in ends.vertex)
-    _, before = dijkstra(adjacency(mesh), indices=first, return_predecessors=True)
-    path = [last]
-    while path[-1] != first:
-        if before[path[-1]] < 0:
-            raise ValueError(f"a pair must lie on one piece of surface; vertices {first} and {last} do not")
-        path.append(int(before[path[-1]]))
-    return np.array(path)
+    return side, geodesic_path(hemispheres[side].mid, first, last)
 
 
 def _path(axes: Axes, picture: Picture, points_mm: Float[np.ndarray, "n 3"]) -> None:
-    points = points_mm.copy()
-    for _ in range(8):  # edges zigzag; a geodesic does not
-        points[1:-1] = 0.25 * points[:-2] + 0.5 * points[1:-1] + 0.25 * points[2:]
-    row_col = picture.place_px(points)
-    row_col[~picture.is_seen(points, slack_mm=2.0)] = np.nan
+    """Solid where it is seen; where both its ends are, dotted below the folds that hide it."""
+    row_col, seen = picture.place_px(points_mm), picture.is_seen(points_mm, slack_mm=2.0)
+    if seen[[0, -1]].all():
+        axes.plot(row_col[:, 1], row_col[:, 0], color=BLUE, linewidth=1.2, linestyle=":")
+    row_col[~seen] = np.nan
     axes.plot(row_col[:, 1], row_col[:, 0], color=BLUE, linewidth=2)
     ends = row_col[[0, -1]]
     axes.scatter(ends[:, 1], ends[:, 0], s=26, color=BLUE, edgecolors="white", linewidths=0.8, zorder=3)

@@ -1,16 +1,17 @@
 """Which sections are learned from, which are held out, and which stand between them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gennari.errors import InputError
 from gennari.records import Section
 
 Split = Literal["train", "val", "test", "guard"]
+SplitKind = Literal["blocks", "paper", "lobo"]
 PARTS: tuple[Split, ...] = ("train", "val", "test")
 """Of a split, in the order of tables; guard sections are in none."""
 
@@ -21,39 +22,52 @@ class SplitSettings(BaseModel):
     Attributes:
         kind: "blocks": runs of neighbouring sections are held out, with a guard band that nobody uses on both sides.
             "paper": every `every`-th section is tested, all others are trained on (Spitzer et al. 2018, section 3.1);
-            a tested section then has trained neighbours, so its figures flatter.
+            a tested section then has trained neighbours, so its figures flatter. "lobo": all sections of the brain
+            `held_out` are tested; the other brains are split as in "blocks", without a test share.
         test_share: share of the sections that are tested (blocks).
-        val_share: share of the sections used to choose things (blocks).
-        blocks: into how many runs each held-out share is cut (blocks).
-        guard_mm: train and val sections nearer than this to a test section, and train sections nearer than this to a
-            val section, become "guard" (blocks).
+        val_share: share of the sections used to choose things (blocks, lobo).
+        blocks: into how many runs each held-out share is cut (blocks, lobo).
+        guard_patches: width of the guard band in sides of a patch: train and val sections nearer than that to a test
+            section, and train sections nearer to a val section, become "guard" (blocks, lobo).
         every: see "paper".
+        held_out: see "lobo".
         draws: of this many splits drawn, the first of those in which the fewest areas are missing from a part is taken.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["blocks", "paper"] = "blocks"
+    kind: SplitKind = "blocks"
     test_share: float = Field(default=1 / 6, gt=0, lt=1)
     val_share: float = Field(default=1 / 12, ge=0, lt=1)
     blocks: int = Field(default=2, ge=1)
-    guard_mm: float = Field(default=1.0, ge=0)
+    guard_patches: float = Field(default=1.05, gt=1)
     every: int = Field(default=12, ge=2)
+    held_out: str | None = None
     draws: int = Field(default=1, ge=1)
 
+    @model_validator(mode="after")
+    def _names_whom_it_leaves_out(self) -> "SplitSettings":
+        if (self.kind == "lobo") != (self.held_out is not None):
+            raise ValueError(
+                f"leave-one-brain-out (kind 'lobo') and held_out, the brain it leaves out, need each other, got kind "
+                f"'{self.kind}' and held_out {self.held_out!r}"
+            )
+        return self
 
-class Missing(NamedTuple):
-    """An area of which no section in a part of a split has an annotation."""
 
-    part: Split
-    area: int
-
-
-def split_sections(sections: Sequence[Section], settings: SplitSettings, rng: np.random.Generator) -> dict[int, Split]:
+def split_sections(
+    sections: Sequence[Section], settings: SplitSettings, rng: np.random.Generator, patch_mm: float
+) -> dict[int, Split]:
     """The split of each section of one brain, by id.
 
     In "blocks" the sections, ordered along their common normal, are cut into `settings.blocks` equal stretches, and
     each gives one test run and one val run, with half of its other sections between the two; the rest is drawn.
+
+    Args:
+        sections: of one brain.
+        settings: how they are split.
+        rng: draws where the runs lie.
+        patch_mm: side of a patch, the unit of the guard bands.
 
     Raises:
         InputError: too few sections, or the guard bands leave nothing of a split that was asked for.
@@ -66,65 +80,20 @@ def split_sections(sections: Sequence[Section], settings: SplitSettings, rng: np
     ordered = sorted(sections, key=position_mm)
     if settings.kind == "paper":
         return _every(ordered, settings, rng)
+    if sections[0].brain == settings.held_out:
+        return {section.id: "test" for section in ordered}
     positions = np.array([position_mm(section) for section in ordered])
-    split = _guarded(_runs(len(ordered), settings, rng), positions, settings.guard_mm)
-    wanted = {"train", "test"} | ({"val"} if settings.val_share else set())
+    guard_mm = settings.guard_patches * patch_mm
+    split = _guarded(_runs(len(ordered), settings, rng), positions, guard_mm)
+    wanted = {"train"} | ({"test"} if settings.kind == "blocks" else set()) | ({"val"} if settings.val_share else set())
     if missing := wanted - set(split):
         raise InputError(
             f"a split in blocks must leave sections of every kind, but {', '.join(sorted(missing))} came out empty "
-            f"({len(sections)} sections over {np.ptp(positions):.1f} mm, {settings.blocks} blocks, "
-            f"guard {settings.guard_mm} mm); take fewer blocks, a narrower guard or more sections"
+            f"({len(sections)} sections over {np.ptp(positions):.1f} mm, {settings.blocks} blocks, guard "
+            f"{guard_mm:.2f} mm); take fewer blocks, a narrower guard (at least a patch, {patch_mm:.2f} mm) or more "
+            "sections"
         )
     return {section.id: kind for section, kind in zip(ordered, split, strict=True)}
-
-
-def fullest_split(
-    sections: Sequence[Section],
-    classes: Mapping[int, Collection[int]],
-    areas: Sequence[int],
-    settings: SplitSettings,
-    rng: np.random.Generator,
-) -> dict[int, Split]:
-    """The best of `settings.draws` splits: the first of those in which the fewest areas are missing from a part.
-
-    Args:
-        sections: of one brain.
-        classes: by section, the classes annotated on it; a section that is not named has none.
-        areas: the classes that should occur in every part.
-        settings: as for `split_sections`, which draws each of them.
-        rng: one draw gives what `split_sections` gives.
-
-    Raises:
-        InputError: as `split_sections`, if no draw can be.
-    """
-    drawn: list[dict[int, Split]] = []
-    refused: list[InputError] = []
-    for _ in range(settings.draws):
-        try:
-            drawn.append(split_sections(sections, settings, rng))
-        except InputError as error:  # another draw may leave sections of every kind between its guards
-            refused.append(error)
-    if not drawn:
-        raise refused[-1]
-    return min(drawn, key=lambda split: len(missing_areas(split, classes, areas)))
-
-
-def missing_areas(
-    split: Mapping[int, Split], classes: Mapping[int, Collection[int]], areas: Sequence[int]
-) -> list[Missing]:
-    """Which of the areas are annotated on no section of a part, for the parts that the split has; parts first.
-
-    Args:
-        split: of one brain's sections.
-        classes: by section, the classes annotated on it; a section that is not named has none.
-        areas: the classes that should occur in every part.
-    """
-    found: list[Missing] = []
-    for part in PARTS:
-        chosen = [section for section, kind in split.items() if kind == part]
-        there = {index for section in chosen for index in classes.get(section, ())}
-        found.extend(Missing(part, area) for area in areas if chosen and area not in there)
-    return found
 
 
 def position_mm(section: Section) -> float:
@@ -135,7 +104,7 @@ def position_mm(section: Section) -> float:
 def _every(ordered: list[Section], settings: SplitSettings, rng: np.random.Generator) -> dict[int, Split]:
     if len(ordered) < settings.every:
         raise InputError(
-            f"to test every {settings.every}th section takes as many, got {len(ordered)}; lower split.every"
+            f"to test every {settings.every}th section takes as many, got {len(ordered)}; lower split.every (--every)"
         )
     offset = int(rng.integers(settings.every))
     return {s.id: "test" if i % settings.every == offset else "train" for i, s in enumerate(ordered)}
@@ -146,7 +115,7 @@ def _runs(n: int, settings: SplitSettings, rng: np.random.Generator) -> list[Spl
     edges = np.linspace(0, n, settings.blocks + 1).round().astype(int)
     for start, stop in pairwise(edges):
         length = int(stop - start)
-        test = max(1, round(settings.test_share * length))
+        test = max(1, round(settings.test_share * length)) if settings.kind == "blocks" else 0
         val = max(1, round(settings.val_share * length)) if settings.val_share else 0
         free = length - test - val
         if free < 1:

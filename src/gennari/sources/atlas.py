@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32
 
 from gennari.errors import InputError
 from gennari.records import SIDES, LabelSet, Side
-from gennari.sources.surfaces import columns_path, read_columns, write_columns
+from gennari.sources.gifti import columns_path, read_columns, write_columns
 
 _NAME = "probability"
 

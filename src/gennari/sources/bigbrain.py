@@ -1,9 +1,16 @@
 """What is known of BigBrain's files: section numbers, the plane each stands for, ranges, licence."""
 
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from jaxtyping import Float
+from pydantic import RootModel
 
 from gennari.errors import InputError
+from gennari.sources.documents import read_json
 
 LICENCE = (
     "BigBrain data are licensed CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/), and so is what "
@@ -13,6 +20,9 @@ LICENCE = (
 IN_PLANE_SPACING_UM = 21.1667
 """Pixel size of the ~20 µm release within a section; between sections it is 20 µm."""
 SECTION_COUNT = 7404
+MAX_OFF_UM = 6.0
+"""A plane farther from its section's centre came by another rule than ours."""
+_Row = tuple[float, float, float, float]
 Y_RANGE_MM = (-71.0, 79.0)
 """y of the cortical surfaces; the inverted 2016 release leaves it at both ends."""
 # fmt: off
@@ -30,6 +40,10 @@ SECTIONS_1UM: tuple[int, ...] = (
 """Numbers of the 145 sections that are published at 1 µm; the steps are irregular."""
 
 
+class _Matrix(RootModel[tuple[_Row, _Row, _Row, _Row]]):
+    pass
+
+
 def section_y_mm(section: int) -> float:
     """The y of a section's plane in mm (docs/coordinates.md: its centre, not the slab's edge)."""
     return -70.02 + 0.02 * section
@@ -43,6 +57,54 @@ def section_of_y(y_mm: float) -> tuple[int, float]:
     """
     section = round((y_mm + 70.02) / 0.02)
     return section, y_mm - section_y_mm(section)
+
+
+def listed_section(y_mm: float, listed: Sequence[int] = SECTIONS_1UM) -> int:
+    """The listed section nearest to a y; warns where that y is more than 6 µm from its plane.
+
+    Args:
+        y_mm: of a plane, as an affine or a header gives it.
+        listed: numbers of the sections that exist.
+    """
+    number = min(listed, key=lambda known: abs(y_mm - section_y_mm(known)))
+    off_um = 1000 * (y_mm - section_y_mm(number))
+    if abs(off_um) > MAX_OFF_UM:
+        warnings.warn(
+            f"y = {y_mm:.4f} mm is taken for section {number}, whose plane lies {abs(off_um):.1f} µm away; a section's "
+            "centre is y = -70.02 + 0.02 id mm (10 µm off: the slab's edge was given); go on by number",
+            UserWarning,
+            stacklevel=2,
+        )
+    return number
+
+
+def section_of_affine(path: Path) -> int:
+    """The section whose plane a `B20_NNNN_affine.json` (4 x 4 to BigBrain mm, y at [1][3]) of the 1 µm release gives.
+
+    Raises:
+        InputError: no 4 x 4 matrix, or another section than the file's name says.
+    """
+    number = listed_section(read_json(path, _Matrix).root[1][3])
+    named = re.match(r"B20_(\d{4})", path.name)
+    if named and int(named[1]) != number:
+        raise InputError(
+            f"{path} must give the plane of the section in its name, y = {section_y_mm(int(named[1])):.2f} mm, but it "
+            f"gives that of section {number}; take the affine that came with the image"
+        )
+    return number
+
+
+def check_spacing_um(spacing_um: float, where: str) -> None:
+    """Refuse the distance between sections where the pixel size within a section is due (the ~20 µm release).
+
+    Raises:
+        InputError: the spacing is not IN_PLANE_SPACING_UM.
+    """
+    if abs(spacing_um - IN_PLANE_SPACING_UM) > 0.01:
+        raise InputError(
+            f"pixels of BigBrain's ~20 µm sections measure {IN_PLANE_SPACING_UM} µm, but {where} says {spacing_um:g}; "
+            "20 µm is the distance between sections: write the pixel size"
+        )
 
 
 def check_orientation(vertices_mm: Float[np.ndarray, "v 3"], where: str) -> None:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from gennari.errors import InputError
 from gennari.records import SIDES, Hemisphere, Side, TriangleMesh
-from gennari.sources.surfaces import read_surface
+from gennari.sources.gifti import read_surface
 from gennari.surface.mesh import medial_wall, subdivide
 
 _WORD: dict[Side, str] = {"L": "left", "R": "right"}
