@@ -1,6 +1,6 @@
 """Geodesics, pairs, patches, ribbon and inflation beside their peers, in one run; the last line is JSON.
 
-python bench/geometry.py                       # ../shared/data seen from the repository, about 9 minutes on two cores
+python bench/geometry.py                       # ../shared/data seen from the repository, 7 minutes on two cores
 python bench/geometry.py --real-data DIR       # a folder that holds bigbrain/
 python bench/geometry.py --surfaces DIR        # any folder of surfaces
 python bench/geometry.py --fsaverage           # fsaverage5, subdivided once, which needs no data
