@@ -88,12 +88,13 @@ def cell_tables(tables: ProfileTables, thickness_um: float = SECTION_THICKNESS_U
         -np.log(tables.neuropil),
         smear_um(tables.soma_height_um, tables.soma_width_um, tables.pyramidal),
     )
+    glia_um = np.full(1, 2 * np.sqrt(GLIA_AREA_UM2 / np.pi))
     return CellTables(
         strata=np.stack(columns, axis=2).astype(np.float32),
         border_mm=tables.border_width_mm,
         white_glia_per_um2=WHITE_GLIA_PER_MM3 * thickness_um * 1e-9,
         white_neuropil=-float(np.log(WHITE_NEUROPIL)),
-        white_smear_um=float(smear_um(*(np.full(1, 2 * np.sqrt(GLIA_AREA_UM2 / np.pi)),) * 2, np.zeros(1))[0]),
+        white_smear_um=float(smear_um(glia_um, glia_um, np.zeros(1))[0]),
         gain=gain,
         neuron_opacity=mean_opacity(NEURON_OPACITY, gain),
         neuron_square=AREA_SQUARE * opacity_square(NEURON_OPACITY, gain),
