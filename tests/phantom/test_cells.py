@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from gennari.phantom.cell_tables import cell_tables
 from gennari.phantom.cells import (
     ANGLE,
     COL,
@@ -31,7 +32,7 @@ from gennari.phantom.optics import (
     WHITE_NEUROPIL,
     cells_per_mm2,
 )
-from gennari.phantom.strata import COLUMN_UM, between_cells, cell_tables, shares_of
+from gennari.phantom.strata import COLUMN_UM, between_cells, shares_of
 from gennari.phantom.tiles import Sheet, Tiles
 
 ROWS, COLS, TILE_UM = 64, 128, 32.0

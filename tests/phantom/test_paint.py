@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gennari.phantom.cell_tables import AREA_SQUARE, cell_tables
 from gennari.phantom.cells import (
     ANGLE,
     COL,
@@ -17,11 +18,19 @@ from gennari.phantom.cells import (
     SOFT_UM,
     SOFTNESS,
     WIDTH,
+    scatter,
 )
+from gennari.phantom.coarse import sum_cells
 from gennari.phantom.layers import profile_tables
-from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, PROCESSES, WHITE_GLIA_PER_MM3, WHITE_NEUROPIL
+from gennari.phantom.optics import (
+    GLIA_AREA_UM2,
+    GLIA_OPACITY,
+    PROCESSES,
+    WHITE_GLIA_PER_MM3,
+    WHITE_NEUROPIL,
+    opacity_square,
+)
 from gennari.phantom.paint import Grid, add_cells, paint_cells, to_px
-from gennari.phantom.strata import cell_tables
 from gennari.phantom.tiles import Sheet, Tiles
 
 SIDE_UM = 240.0
@@ -160,3 +169,19 @@ def test_coarse_pixels_hold_what_finer_ones_hold():
     coarse, _ = add_cells(3, tiles, sheet, tables, 0.3, _grid(32.0, side_um=1280.0))
     finer, _ = add_cells(3, tiles, sheet, tables, 0.3, _grid(8.0, side_um=1280.0))
     np.testing.assert_allclose(finer.reshape(40, 4, 40, 4).mean(axis=(1, 3)), coarse, atol=0.03)
+
+
+def test_sums_by_tiles_and_by_quarters_hold_the_cells_of_fine_windows():
+    tiles, sheet = _white(64)
+    tables, grid = cell_tables(profile_tables()), _grid(32.0, side_um=2048.0)
+    cells = scatter(3, tiles, sheet, tables, 0.3)
+    count = np.zeros((64, 64))
+    np.add.at(count, tuple((cells[:, [ROW, COL]] / 32.0).astype(int).T), 1)
+    whole, quarters = (sum_cells(3, tiles, sheet, tables, 0.3, grid, whole=way)[0] for way in (True, False))
+    drawn, _ = add_cells(3, tiles, sheet, tables, 0.3, grid)
+    for passing in (whole, quarters):
+        # the same number, and sizes that scatter around it: what n cells take has n times the mean square of one
+        expected = (AREA_SQUARE * opacity_square(GLIA_OPACITY, 1.0)) ** -0.5
+        assert np.corrcoef(-np.log(passing).ravel(), count.ravel())[0, 1] == pytest.approx(expected, abs=0.02)
+        assert passing.mean() == pytest.approx(drawn.mean(), abs=0.002)
+        assert passing.std() == pytest.approx(drawn.std(), rel=0.05)

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from gennari.phantom.paint import Grid
+from gennari.phantom.tiles import Tiles
 from gennari.phantom.vessels import (
     ANGLE,
     BEND,
@@ -25,6 +26,7 @@ from gennari.phantom.vessels import (
     SMALLEST_UM,
     WALL_OPACITY,
     WALL_UM,
+    near_tissue,
     paint_vessels,
     scatter_vessels,
 )
@@ -144,3 +146,42 @@ def test_a_window_turned_by_90_degrees_shows_vessels_turned():
     upright, turned = (paint_vessels(_vessel(bend=0.008), _grid(1.0, rotation_deg=r)) for r in (0.0, 90.0))
     for one, other in zip(upright, turned, strict=True):
         np.testing.assert_allclose(np.rot90(one, -1), other, atol=2e-3)
+
+
+def _tiles_of(tissue: np.ndarray) -> Tiles:
+    shape = tissue.shape
+    return Tiles(
+        first_row=-3,
+        first_col=-3,
+        tile_um=32.0,
+        depth=np.full(shape, np.nan, np.float32),
+        slope=np.zeros((*shape, 2), np.float32),
+        face=np.full(shape, -1, np.int32),
+        weights=np.zeros((*shape, 3), np.float32),
+        across_mm=np.zeros(shape, np.float32),
+        across_slope=np.zeros((*shape, 2), np.float32),
+        white=tissue,
+    )
+
+
+@pytest.mark.parametrize("spacing_um", [2.0, 32.0])
+def test_vessels_away_from_tissue_are_left_out_and_no_pixel_of_tissue_misses_them(spacing_um):
+    side = 96
+    tissue = np.zeros((side + 6, side + 6), bool)
+    tissue[20:40, 25:60] = True
+    vessels = scatter_vessels(4, 60.0, np.zeros(2), np.full(2, 32.0 * side))
+    kept = near_tissue(vessels, _tiles_of(tissue), spacing_um)
+    n = int(32 * side / spacing_um)
+    grid = Grid(0.0, 0.0, 1.0, 0.0, spacing_um, n, n)
+    inside = tissue[3:-3, 3:-3].repeat(n // side, axis=0).repeat(n // side, axis=1)
+    for every, some in zip(paint_vessels(vessels, grid), paint_vessels(kept, grid), strict=True):
+        np.testing.assert_array_equal(every[inside], some[inside])
+        assert (every != some).any()
+    assert len(kept) < 0.7 * len(vessels)
+
+
+def test_vessels_that_reach_beyond_the_tiles_are_kept():
+    vessel = _vessel(at_um=(10.0, 300.0))
+    tiles = _tiles_of(np.zeros((20, 20), bool))
+    assert len(near_tissue(vessel, tiles, 2.0)) == 0
+    assert len(near_tissue(vessel, tiles._replace(first_row=0), 2.0)) == 1

@@ -13,20 +13,10 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit
 
+from gennari.phantom.cell_tables import GLIAL, NEURONS, PYRAMIDAL, SIZE_SD, TALL, WIDE, CellTables
 from gennari.phantom.chance import following, key, normal, part, poisson, uniform
 from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY
-from gennari.phantom.strata import (
-    GLIAL,
-    NEURONS,
-    PYRAMIDAL,
-    SIZE_SD,
-    TALL,
-    WIDE,
-    CellTables,
-    row_scratch,
-    row_strata,
-    scratch,
-)
+from gennari.phantom.strata import row_scratch, row_strata, scratch
 from gennari.phantom.tiles import Sheet, Tiles
 
 ROUND, PYRAMID, GLIA = 0, 1, 2

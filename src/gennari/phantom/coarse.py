@@ -13,21 +13,11 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit
 
+from gennari.phantom.cell_tables import GLIAL, NEURONS, SMEAR, SQUARE, TAKEN, CellTables
 from gennari.phantom.cells import density_of, quarter_and_kind, tile_key
 from gennari.phantom.chance import following, key, normal, part, poisson, uniform
 from gennari.phantom.paint import Grid, to_px
-from gennari.phantom.strata import (
-    GLIAL,
-    NEURONS,
-    SMEAR,
-    SQUARE,
-    TAKEN,
-    CellTables,
-    between_of,
-    row_scratch,
-    row_strata,
-    scratch,
-)
+from gennari.phantom.strata import between_of, row_scratch, row_strata, scratch
 from gennari.phantom.tiles import Sheet, Tiles
 
 ADDED_UM = 16.0

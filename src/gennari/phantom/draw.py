@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 from scipy import ndimage
 
+from gennari.phantom.cell_tables import CellTables, cell_tables
 from gennari.phantom.cells import scatter
 from gennari.phantom.coarse import ADDED_UM, sum_cells
 from gennari.phantom.damage import Damage, damage
@@ -20,7 +21,7 @@ from gennari.phantom.layers import COLUMN_LABEL
 from gennari.phantom.nuisance import Condition, light_at, misregistered, section_condition
 from gennari.phantom.paint import FINE_UM, Grid, add_cells, paint_cells
 from gennari.phantom.settings import PhantomSettings
-from gennari.phantom.strata import CellTables, between_cells, cell_tables
+from gennari.phantom.strata import between_cells
 from gennari.phantom.tiles import TILE_UM, NearPlane, Sheet, Tiles, cut_tiles, cut_tissue, near_plane, sheet_of
 from gennari.phantom.vessels import near_tissue, paint_vessels, scatter_vessels
 from gennari.records import Ribbon, Section, Window

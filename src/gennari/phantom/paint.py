@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 from numba import njit
 
+from gennari.phantom.cell_tables import SIZE_SD, TALL, WIDE, CellTables
 from gennari.phantom.cells import (
     ANGLE,
     COL,
@@ -32,16 +33,7 @@ from gennari.phantom.cells import (
 from gennari.phantom.chance import NORMAL, following, part, poisson, uniform
 from gennari.phantom.optics import GLIA_AREA_UM2, GLIA_OPACITY, NEURON_OPACITY, PROCESSES
 from gennari.phantom.shapes import paint_ellipse, paint_pyramid
-from gennari.phantom.strata import (
-    SIZE_SD,
-    TALL,
-    WIDE,
-    CellTables,
-    between_of,
-    row_scratch,
-    row_strata,
-    scratch,
-)
+from gennari.phantom.strata import between_of, row_scratch, row_strata, scratch
 from gennari.phantom.tiles import Sheet, Tiles
 
 FINE_UM = 5.0
