@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, Int32
+from jaxtyping import Bool, Float32, Int32
 from numba import njit
 
 from gennari.frames import Affine
 from gennari.phantom.fields import wave_field
 from gennari.phantom.individual import Individual
-from gennari.records import Hemisphere, Section, TriangleMesh
+from gennari.records import Hemisphere, Section
+from gennari.surface.planes import faces_met, part_of_hemisphere
 from gennari.surface.ribbon import cut_ribbon, white_matter
 
 TILE_UM = 32.0
@@ -102,8 +103,8 @@ class NearPlane:
 def near_plane(hemispheres: tuple[Hemisphere, Hemisphere], section: Section) -> NearPlane:
     """What is left of a brain for one section; made once, so that each window costs what it shows."""
     offsets = (0, len(hemispheres[0].pial.faces))
-    met = [_met(hemisphere, section) for hemisphere in hemispheres]
-    left, right = (_part_of_mesh(hemisphere, faces) for hemisphere, faces in zip(hemispheres, met, strict=True))
+    met = [faces_met(hemisphere, section) for hemisphere in hemispheres]
+    left, right = (part_of_hemisphere(hemisphere, faces)[0] for hemisphere, faces in zip(hemispheres, met, strict=True))
     numbers = [(faces + offset).astype(np.int32) for faces, offset in zip(met, offsets, strict=True)]
     return NearPlane(hemispheres=(left, right), face=(numbers[0], numbers[1]))
 
@@ -159,30 +160,6 @@ def part_of(section: Section, corner: tuple[int, int], shape: tuple[int, int], s
     matrix[:3, 3] += matrix[:3, :2] @ (np.array(corner) * spacing_um)
     to_brain = Affine(matrix=matrix, source=section.to_brain.source, target=section.to_brain.target)
     return replace(section, spacing_um=spacing_um, shape_px=shape, to_brain=to_brain)
-
-
-def _met(hemisphere: Hemisphere, section: Section) -> Int[np.ndarray, "_"]:
-    """Faces whose prism has corners on both sides of the plane, or on it."""
-    corner_mm = section.to_brain.matrix[:3, 3]
-    off = np.stack([(mesh.vertices_mm - corner_mm) @ section.normal for mesh in (hemisphere.pial, hemisphere.white)])
-    low, high = off.min(axis=0)[hemisphere.pial.faces].min(axis=1), off.max(axis=0)[hemisphere.pial.faces].max(axis=1)
-    return np.flatnonzero((low <= 0) & (high >= 0))
-
-
-def _part_of_mesh(hemisphere: Hemisphere, faces: Int[np.ndarray, "_"]) -> Hemisphere:
-    vertices, corners = np.unique(hemisphere.pial.faces[faces], return_inverse=True)
-    corners = corners.reshape(-1, 3).astype(np.int32)
-
-    def part(mesh: TriangleMesh) -> TriangleMesh:
-        return TriangleMesh(vertices_mm=mesh.vertices_mm[vertices], faces=corners)
-
-    return replace(
-        hemisphere,
-        pial=part(hemisphere.pial),
-        white=part(hemisphere.white),
-        inflated=part(hemisphere.inflated),
-        medial_wall=hemisphere.medial_wall[vertices],
-    )
 
 
 @no_type_check

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Int8, Int32
 
-from gennari.records import Hemisphere, Section, TriangleMesh
+from gennari.records import Hemisphere, Section
 from gennari.surface.mesh import interpolate, vertex_normals
+from gennari.surface.planes import part_of_hemisphere
 
 MIN_THICKNESS_MM = 0.3
 """Thinner cortex is taken for this thick, so that a place where the surfaces meet does not draw all patches."""
@@ -23,7 +24,7 @@ class Slab:
     """A piece of one hemisphere, and what placing patches asks of its vertices.
 
     Attributes:
-        hemisphere: its faces and their vertices alone; the inflated surface is the pial one, since nobody asks for it.
+        hemisphere: its faces and their vertices alone.
         face: for each face of the piece its number in the whole hemisphere.
         normal: of the whole mid surface at the vertices.
         thickness_mm: from pial to white along that normal, at least MIN_THICKNESS_MM.
@@ -98,16 +99,6 @@ def _slabs_of_side(hemisphere: Hemisphere, axis: np.ndarray, reaches: list[tuple
     slabs: list[Slab] = []
     for first, last in reaches:
         kept = np.flatnonzero((low <= last) & (high >= first))
-        vertices, corners = np.unique(faces[kept], return_inverse=True)  # ascending: vertices keep their order
-        piece = _piece(hemisphere, vertices, corners.reshape(-1, 3).astype(np.int32))
+        piece, vertices = part_of_hemisphere(hemisphere, kept)
         slabs.append(Slab(hemisphere=piece, face=kept, normal=normal[vertices], thickness_mm=thickness[vertices]))
     return slabs
-
-
-def _piece(hemisphere: Hemisphere, vertices: np.ndarray, faces: np.ndarray) -> Hemisphere:
-    pial, white = (
-        TriangleMesh(vertices_mm=mesh.vertices_mm[vertices].astype(float), faces=faces)
-        for mesh in (hemisphere.pial, hemisphere.white)
-    )
-    wall = hemisphere.medial_wall[vertices]
-    return Hemisphere(side=hemisphere.side, pial=pial, white=white, inflated=pial, medial_wall=wall)

@@ -1,11 +1,11 @@
 """Which faces a section's plane meets: found by an index for a series of parallel sections, else by looking at all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Bool, Float, Int32, Int64
+from jaxtyping import Bool, Float, Int, Int32, Int64
 from numba import njit
 
 from gennari.records import SIDES, Hemisphere, Section, TriangleMesh
@@ -108,6 +108,28 @@ def parts_met(hemispheres: Sequence[Hemisphere], section: Section, index: PlaneI
             )
         )
     return parts
+
+
+def faces_met(hemisphere: Hemisphere, section: Section) -> Int32[np.ndarray, "g"]:
+    """Faces whose prism a section's plane meets, ascending."""
+    pial, white, faces = hemisphere.pial.vertices_mm, hemisphere.white.vertices_mm, hemisphere.pial.faces
+    every = np.arange(len(faces), dtype=np.int32)
+    return every[_meets(pial, white, faces, every, _across(section))]
+
+
+def part_of_hemisphere(hemisphere: Hemisphere, faces: Int[np.ndarray, "g"]) -> tuple[Hemisphere, Int[np.ndarray, "p"]]:
+    """Some faces of a hemisphere with their vertices alone, and which vertices of the whole these are.
+
+    They keep their order, by which prisms are split (prisms.py): the part's ribbon is the whole's, where it reaches.
+    """
+    vertices, corners = np.unique(hemisphere.pial.faces[faces], return_inverse=True)
+    corners = corners.reshape(-1, 3).astype(np.int32)
+    pial, white, inflated = (
+        TriangleMesh(vertices_mm=mesh.vertices_mm[vertices], faces=corners)
+        for mesh in (hemisphere.pial, hemisphere.white, hemisphere.inflated)
+    )
+    wall = hemisphere.medial_wall[vertices]
+    return replace(hemisphere, pial=pial, white=white, inflated=inflated, medial_wall=wall), vertices
 
 
 def _same(indexed: Sequence[Hemisphere], given: Sequence[Hemisphere]) -> bool:
