@@ -37,7 +37,7 @@ from texture import blob_areas, histogram, slope, spectrum
 AREA, DEPTH = "hOc4la", 0.3
 """The drawn patch: layer III lies from 0.19 to 0.53 of this area's depth."""
 PLACES, SIZE_PX = 5, 1000
-COARSE_UM, FINE_UM, WINDOWS = 32.0, 2.0, 16
+COARSE_UM, FINE_UM, WINDOWS = 32.0, 2.0, 64
 
 
 @dataclass(frozen=True, kw_only=True)
