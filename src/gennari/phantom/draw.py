@@ -31,7 +31,7 @@ EDGE_UM = 8.0
 LIGHT_STEP_UM = 2000.0
 COARSE_UM = 128.0
 """From this spacing on tiles are half a pixel wide: cells are others than in finer windows, their law is the same."""
-BAND_PX = 384
+BAND_PX = 128
 FINE_MARGIN, EDGE_MARGIN = 6, 8
 """Tiles: dendrites reach 150 µm, and the outermost tile's slope is one-sided. Steps of the edge: its smoothing."""
 NONE = np.zeros((1, 1), np.float32)

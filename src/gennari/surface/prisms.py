@@ -39,11 +39,9 @@ def rasterise(pial, white, faces, numbers, wall, outward, index, claims, depth, 
     is_white = np.empty(4, np.bool_)
     local = np.empty(4, np.int64)
     for f in range(len(faces)):
-        low, high = np.inf, -np.inf
-        for k in range(3):
-            v = faces[f, k]
-            low, high = min(low, pial[v, 2], white[v, 2]), max(high, pial[v, 2], white[v, 2])
-        if low > 0 or high < 0 or (wall[faces[f, 0]] and wall[faces[f, 1]] and wall[faces[f, 2]]):
+        if wall[faces[f, 0]] and wall[faces[f, 1]] and wall[faces[f, 2]]:
+            continue
+        if not _reaches(pial, white, faces[f], claims.shape[0], claims.shape[1]):
             continue
         a, b, c, parity = _order(faces[f])
         for tetrahedron in range(3):
@@ -57,6 +55,21 @@ def rasterise(pial, white, faces, numbers, wall, outward, index, claims, depth, 
                     corner[k, axis] = white[v, axis] if is_white[k] else pial[v, axis]
             positive = parity * outward * (1 if tetrahedron == 1 else -1)
             _claim(corner, is_white, local, positive, numbers[f], index, claims, depth, face, weights, side)
+
+
+@no_type_check
+@njit(cache=True)
+def _reaches(pial, white, vertices, height, width):
+    """Whether a prism's box meets the plane, and there the image: a window shows few of the faces in its plane."""
+    for axis in range(3):
+        low, high = np.inf, -np.inf
+        for k in range(3):
+            v = vertices[k]
+            low, high = min(low, pial[v, axis], white[v, axis]), max(high, pial[v, axis], white[v, axis])
+        last = 0.0 if axis == 2 else (height if axis == 0 else width) - 1.0
+        if low > last + SLACK or high < -SLACK:
+            return False
+    return True
 
 
 @no_type_check
