@@ -97,6 +97,7 @@ def _sum_tiles(seed, tiles, row, cols, strata, grid, taken, expected):
         i, j = int(np.floor(i)), int(np.floor(j))
         if density <= 0.0 or i < 0 or j < 0 or i >= grid.height or j >= grid.width:
             continue
+        # `tile_key`, by hand: a call that takes the tiles costs as much as the rest of the loop
         at = key(seed, tiles.first_row + row, tiles.first_col + col)
         amount = _amount(poisson(density * quarter_um2, uniform(at)), density, mean, square, normal(following(at), 0))
         mean *= quarter_um2

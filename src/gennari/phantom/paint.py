@@ -2,7 +2,7 @@
 
 The cells are the same, and a cell takes the same at every spacing (phantom/shapes.py). A coarse pixel is the product of
 (1 - what a cell takes of it): its mean is exp(-M) with M the expected sum, as that of fine pixels is, since cells are a
-Poisson process; their variance is the same to a few hundredths (tests/phantom/test_draw.py).
+Poisson process; their variance is the same to a few hundredths (tests/phantom/test_coarse.py).
 """
 
 from typing import NamedTuple, no_type_check
