@@ -42,7 +42,7 @@ AREAS = np.exp(2 * (SIZE_SD * NORMAL - SIZE_SD**2)).astype(np.float32)
 """Area of a cell over the mean, by the ten bits that choose it."""
 PROCESSES_LONG = 2.6
 """Side of the square that a pyramid's dendrites fill, over its height; set by the variance of averaged fine pixels, to
-which the mean of many sizes in phantom/strata.py has another answer than single cells."""
+which the mean of many sizes in phantom/cell_tables.py has another answer than single cells."""
 
 
 class Grid(NamedTuple):

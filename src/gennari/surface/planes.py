@@ -95,15 +95,14 @@ def parts_met(hemispheres: Sequence[Hemisphere], section: Section, index: PlaneI
         near = None if index is None else _near(index, number, section)
         candidates = np.arange(len(faces), dtype=np.int32) if near is None else near
         face = candidates[_meets(pial, white, faces, candidates, across)]
-        kept, local = np.unique(faces[face], return_inverse=True)
-        corners = local.reshape(-1, 3).astype(np.int32)
+        part, _ = part_of_hemisphere(hemisphere, face)
         parts.append(
             CutPart(
                 side=SIDES.index(hemisphere.side),
                 face=face,
-                pial=TriangleMesh(vertices_mm=pial[kept], faces=corners),
-                white=TriangleMesh(vertices_mm=white[kept], faces=corners),
-                wall=hemisphere.medial_wall[kept],
+                pial=part.pial,
+                white=part.white,
+                wall=part.medial_wall,
                 outward=_outward(pial, white, faces) if index is None else index.outward[number],
             )
         )
