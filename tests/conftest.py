@@ -7,7 +7,7 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", NUMBA_NUM_THREADS="1")
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from gennari.phantom.settings import PhantomSettings
     from gennari.recipes import Experiment
+    from gennari.records import PatchTable
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -120,3 +121,31 @@ def finished_demo(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
                 main(line)
             assert left.value.code == 0, line
     return out
+
+
+@pytest.fixture
+def make_patches(rng) -> "Callable[..., PatchTable]":
+    """make_patches(n, splits, faces): n patches on random faces of the first so many, sides and splits at random."""
+    from gennari.records import PatchTable
+
+    def make(n: int, splits: tuple[str, ...] = ("train", "test"), faces: int = 50) -> PatchTable:
+        columns = {
+            name: np.zeros(n) for name in PatchTable.__dataclass_fields__
+        }  # of those that pairs and distances do not read
+        return PatchTable(
+            **columns
+            | {
+                "brain": np.full(n, "P"),
+                "section": np.zeros(n, np.int32),
+                "side": rng.integers(0, 2, n).astype(np.int8),
+                "centre_um": np.zeros((n, 2)),
+                "face": rng.integers(0, faces, n).astype(np.int32),
+                "weights": rng.dirichlet([1, 1, 1], n),
+                "vertex": np.zeros(n, np.int32),
+                "brain_mm": rng.normal(size=(n, 3)),
+                "inflated_mm": np.zeros((n, 3)),
+                "split": np.array(splits)[rng.integers(0, len(splits), n)],
+            }
+        )
+
+    return make

@@ -31,7 +31,7 @@ from gennari.phantom.optics import (
     opacity_square,
 )
 from gennari.phantom.paint import Grid, add_cells, paint_cells, to_px
-from gennari.phantom.tiles import Sheet, Tiles
+from gennari.phantom.tiles import Sheet
 
 SIDE_UM = 240.0
 
@@ -118,9 +118,8 @@ def test_places_in_pixels_follow_the_rotation():
     assert to_px(grid, 140.0, 120.0) == pytest.approx((60, 50))
 
 
-def _white(tiles_per_side: int) -> tuple[Tiles, Sheet]:
-    shape = (tiles_per_side,) * 2
-    sheet = Sheet(
+def _sheet() -> Sheet:
+    return Sheet(
         faces=np.zeros((1, 3), np.int32),
         scores=np.zeros((1, 17), np.float32),
         best=np.zeros(1, np.int32),
@@ -129,24 +128,11 @@ def _white(tiles_per_side: int) -> tuple[Tiles, Sheet]:
         across_mm=np.zeros(1, np.float32),
         columnar=np.zeros(1, np.float32),
     )
-    tiles = Tiles(
-        first_row=0,
-        first_col=0,
-        tile_um=32.0,
-        depth=np.full(shape, np.nan, np.float32),
-        slope=np.zeros((*shape, 2), np.float32),
-        face=np.full(shape, -1, np.int32),
-        weights=np.zeros((*shape, 3), np.float32),
-        across_mm=np.zeros(shape, np.float32),
-        across_slope=np.zeros((*shape, 2), np.float32),
-        white=np.ones(shape, bool),
-    )
-    return tiles, sheet
 
 
 @pytest.mark.parametrize(("spacing_um", "rotation_deg"), [(32.0, 0.0), (32.0, 30.0), (20.0, 0.0), (8.0, 45.0)])
-def test_coarse_pixels_have_the_poisson_mean_and_variance(spacing_um, rotation_deg):
-    tiles, sheet = _white(128)
+def test_coarse_pixels_have_the_poisson_mean_and_variance(white_tiles, spacing_um, rotation_deg):
+    tiles, sheet = white_tiles(np.ones((128, 128), bool)), _sheet()
     # a square inside the tiles also when it is turned
     grid = _grid(spacing_um, rotation_deg, side_um=2560.0, low_um=768.0)
     through, neuropil = add_cells(3, tiles, sheet, cell_tables(profile_tables()), 0.3, grid)
@@ -163,16 +149,16 @@ def test_coarse_pixels_have_the_poisson_mean_and_variance(spacing_um, rotation_d
         assert through.var() == pytest.approx(np.exp(-2 * mean) * per_um2 * kept / spacing_um**2, rel=0.06)
 
 
-def test_coarse_pixels_hold_what_finer_ones_hold():
-    tiles, sheet = _white(40)
+def test_coarse_pixels_hold_what_finer_ones_hold(white_tiles):
+    tiles, sheet = white_tiles(np.ones((40, 40), bool)), _sheet()
     tables = cell_tables(profile_tables())
     coarse, _ = add_cells(3, tiles, sheet, tables, 0.3, _grid(32.0, side_um=1280.0))
     finer, _ = add_cells(3, tiles, sheet, tables, 0.3, _grid(8.0, side_um=1280.0))
     np.testing.assert_allclose(finer.reshape(40, 4, 40, 4).mean(axis=(1, 3)), coarse, atol=0.03)
 
 
-def test_sums_by_tiles_and_by_quarters_hold_the_cells_of_fine_windows():
-    tiles, sheet = _white(64)
+def test_sums_by_tiles_and_by_quarters_hold_the_cells_of_fine_windows(white_tiles):
+    tiles, sheet = white_tiles(np.ones((64, 64), bool)), _sheet()
     tables, grid = cell_tables(profile_tables()), _grid(32.0, side_um=2048.0)
     cells = scatter(3, tiles, sheet, tables, 0.3)
     count = np.zeros((64, 64))

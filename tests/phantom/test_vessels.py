@@ -5,7 +5,6 @@ import pytest
 from scipy import stats
 
 from gennari.phantom.paint import Grid
-from gennari.phantom.tiles import Tiles
 from gennari.phantom.vessels import (
     ANGLE,
     BEND,
@@ -148,29 +147,13 @@ def test_a_window_turned_by_90_degrees_shows_vessels_turned():
         np.testing.assert_allclose(np.rot90(one, -1), other, atol=2e-3)
 
 
-def _tiles_of(tissue: np.ndarray) -> Tiles:
-    shape = tissue.shape
-    return Tiles(
-        first_row=-3,
-        first_col=-3,
-        tile_um=32.0,
-        depth=np.full(shape, np.nan, np.float32),
-        slope=np.zeros((*shape, 2), np.float32),
-        face=np.full(shape, -1, np.int32),
-        weights=np.zeros((*shape, 3), np.float32),
-        across_mm=np.zeros(shape, np.float32),
-        across_slope=np.zeros((*shape, 2), np.float32),
-        white=tissue,
-    )
-
-
 @pytest.mark.parametrize("spacing_um", [2.0, 32.0])
-def test_vessels_away_from_tissue_are_left_out_and_no_pixel_of_tissue_misses_them(spacing_um):
+def test_vessels_away_from_tissue_are_left_out_and_no_pixel_of_tissue_misses_them(white_tiles, spacing_um):
     side = 96
     tissue = np.zeros((side + 6, side + 6), bool)
     tissue[20:40, 25:60] = True
     vessels = scatter_vessels(4, 60.0, np.zeros(2), np.full(2, 32.0 * side))
-    kept = near_tissue(vessels, _tiles_of(tissue), spacing_um)
+    kept = near_tissue(vessels, white_tiles(tissue, (-3, -3)), spacing_um)
     n = int(32 * side / spacing_um)
     grid = Grid(0.0, 0.0, 1.0, 0.0, spacing_um, n, n)
     inside = tissue[3:-3, 3:-3].repeat(n // side, axis=0).repeat(n // side, axis=1)
@@ -180,8 +163,8 @@ def test_vessels_away_from_tissue_are_left_out_and_no_pixel_of_tissue_misses_the
     assert len(kept) < 0.7 * len(vessels)
 
 
-def test_vessels_that_reach_beyond_the_tiles_are_kept():
+def test_vessels_that_reach_beyond_the_tiles_are_kept(white_tiles):
     vessel = _vessel(at_um=(10.0, 300.0))
-    tiles = _tiles_of(np.zeros((20, 20), bool))
+    tiles = white_tiles(np.zeros((20, 20), bool), (-3, -3))
     assert len(near_tissue(vessel, tiles, 2.0)) == 0
     assert len(near_tissue(vessel, tiles._replace(first_row=0), 2.0)) == 1

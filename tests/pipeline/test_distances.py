@@ -43,24 +43,8 @@ def hemispheres() -> tuple[Hemisphere, Hemisphere]:
 
 
 @pytest.fixture
-def patches(rng) -> PatchTable:
-    n = 120
-    columns = {name: np.zeros(n) for name in PatchTable.__dataclass_fields__}  # of those that distances do not read
-    return PatchTable(
-        **columns
-        | {
-            "brain": np.full(n, "P"),
-            "section": np.zeros(n, np.int32),
-            "side": rng.integers(0, 2, n).astype(np.int8),
-            "centre_um": np.zeros((n, 2)),
-            "face": rng.integers(0, 2048, n).astype(np.int32),
-            "weights": rng.dirichlet([1, 1, 1], n),
-            "vertex": np.zeros(n, np.int32),
-            "brain_mm": np.zeros((n, 3)),
-            "inflated_mm": np.zeros((n, 3)),
-            "split": np.full(n, "train"),
-        }
-    )
+def patches(make_patches) -> PatchTable:
+    return make_patches(120, splits=("train",), faces=2048)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Two spheres as a brain: everything that is sampled on them has a closed form."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from scipy.spatial import KDTree
 
 from gennari.frames import coronal
-from gennari.records import SIDES, Hemisphere, PatchTable, Ribbon, Section, Side, TriangleMesh
+from gennari.records import SIDES, Hemisphere, Ribbon, Section, Side, TriangleMesh
 from gennari.surface.mesh import subdivide
 
 SPACING_UM = 250.0
@@ -104,28 +103,3 @@ class Spheres:
 @pytest.fixture(scope="session")
 def spheres() -> Spheres:
     return Spheres(icosphere(4))
-
-
-@pytest.fixture
-def make_patches(rng) -> Callable[..., PatchTable]:
-    """make_patches(n, splits): n patches on random faces of the first fifty, sides and splits at random."""
-
-    def make(n: int, splits: tuple[str, ...] = ("train", "test")) -> PatchTable:
-        columns = {name: np.zeros(n) for name in PatchTable.__dataclass_fields__}  # of those that pairs do not read
-        return PatchTable(
-            **columns
-            | {
-                "brain": np.full(n, "P"),
-                "section": np.zeros(n, np.int32),
-                "side": rng.integers(0, 2, n).astype(np.int8),
-                "centre_um": np.zeros((n, 2)),
-                "face": rng.integers(0, 50, n).astype(np.int32),
-                "weights": rng.dirichlet([1, 1, 1], n),
-                "vertex": np.zeros(n, np.int32),
-                "brain_mm": rng.normal(size=(n, 3)),
-                "inflated_mm": np.zeros((n, 3)),
-                "split": np.array(splits)[rng.integers(0, len(splits), n)],
-            }
-        )
-
-    return make
