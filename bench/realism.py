@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gennari.metrics import dice_per_class, macro_dice
+from gennari.metrics.overlap import dice_per_class, macro_dice
 from gennari.phantom.build import true_labels
 from gennari.phantom.draw import PhantomSectionReader, as_it_lies, draw_section, grid_of
 from gennari.phantom.geometry import folder_geometry

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gennari.metrics import dice_per_class, macro_dice
+from gennari.metrics.overlap import dice_per_class, macro_dice
 from gennari.phantom.layers import LABEL_SET
 from gennari.phantom.observers import agreement, observed, two_drawings
 from gennari.phantom.settings import Annotators

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from gennari.metrics import dice_per_class
+from gennari.metrics.overlap import dice_per_class
 from gennari.pipeline.ceiling import Ceiling, ceiling, ceiling_words
 from gennari.pipeline.demo import outcome
 from gennari.pipeline.evaluation import Summary, evaluate_stage

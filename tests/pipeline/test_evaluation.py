@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gennari.errors import InputError
-from gennari.metrics import dice_per_class
+from gennari.metrics.overlap import dice_per_class
 from gennari.pipeline.atlas_alone import atlas_labels
 from gennari.pipeline.evaluation import (
     METHODS,

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from gennari.metrics import confusion
+from gennari.metrics.overlap import confusion
 from gennari.phantom.fields import wave_field
 from gennari.phantom.settings import Annotators
 from gennari.records import LabelSet

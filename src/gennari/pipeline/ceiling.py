@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from gennari.metrics import dice_per_class, macro_dice
+from gennari.metrics.overlap import dice_per_class, macro_dice
+from gennari.pipeline.scoring import SectionResult
 from gennari.records import Section
 from gennari.sources.dataset import Dataset
 
@@ -50,6 +51,21 @@ def ceiling(dataset: Dataset, held_out: Mapping[str, Sequence[Section]]) -> Ceil
         )
     )
     return Ceiling(mutual=mutual, first=first, second=second, sections=len(stored), spacing_um=stored[0].spacing_um)
+
+
+def mutual_sections(dataset: Dataset, held_out: Mapping[str, Sequence[Section]]) -> tuple[SectionResult, ...] | None:
+    """The two observers against each other as sections of a cell (confusions only); None as for `ceiling`."""
+    found = [
+        (name, section.id, dataset.brain(name).observers(section.id))
+        for name, part in held_out.items()
+        for section in part
+    ]
+    results = [
+        SectionResult(brain=name, section=section, confusion=observers.mutual)
+        for name, section, observers in found
+        if observers is not None
+    ]
+    return tuple(results) if results and len(results) == len(found) else None
 
 
 def ceiling_words(found: Ceiling) -> str:

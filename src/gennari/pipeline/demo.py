@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gennari.execute import Report
-from gennari.metrics import DistanceError
+from gennari.metrics.distances import DistanceError
 from gennari.pipeline.ceiling import ceiling_words
 from gennari.pipeline.evaluation import ATLAS, LABELS, Summary, evaluate_stage
 from gennari.pipeline.learning import finetune_stage, pretrain_stage, read_distance_error

@@ -14,13 +14,14 @@ from pydantic import BaseModel, ConfigDict
 from gennari.data.label_grids import coarsened
 from gennari.errors import InputError
 from gennari.execute import Report, Tick
-from gennari.metrics import confusion, dice_per_class, macro_dice, segmentation_error
+from gennari.metrics.overlap import dice_per_class, macro_dice
 from gennari.nets.sizes import output_spacing_um
 from gennari.pipeline.atlas_alone import atlas_labels
 from gennari.pipeline.ceiling import Ceiling, ceiling
 from gennari.pipeline.learning import VARIANTS
 from gennari.pipeline.maps import map_path
 from gennari.pipeline.sampling import sections_of
+from gennari.pipeline.scoring import SectionResult, area_dice, counts_of, score_section
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import LabelSet, Section
 from gennari.sources.atomic import atomic_path, write_json
@@ -130,23 +131,24 @@ def gain_interval(
     gains = []
     for _ in range(BOOTSTRAP):
         drawn = rng.integers(len(before), size=len(before))
-        gains.append(_dice(after[drawn].sum(axis=0), label_set) - _dice(before[drawn].sum(axis=0), label_set))
+        gains.append(area_dice(after[drawn].sum(axis=0), label_set) - area_dice(before[drawn].sum(axis=0), label_set))
     low, high = np.nanpercentile(gains, (2.5, 97.5))
     return float(low), float(high)
 
 
 def _evaluate(run: Run, tick: Report) -> list[Path]:
     label_set = run.dataset.label_set
-    rows: list[SectionScore] = []
-    counts: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
+    scored: dict[str, list[SectionResult]] = {method: [] for method in METHODS}
+    spacing_um = output_spacing_um(run.experiment.texture)
     held_out = sections_of(run, "test")
     total = sum(len(sections) for sections in held_out.values())
     for done, (brain, section, truth, maps) in enumerate(_compared(run, held_out), start=1):
         for method, labels in maps.items():
-            counts[method].append(confusion(truth, labels, len(label_set.names)))
-            rows.append(_score(method, brain, section, truth, labels, counts[method][-1], run))
+            result = score_section(truth, labels, label_set, spacing_um, brain=brain.name, section=section.id)
+            scored[method].append(result)
         tick(Tick("evaluate", done, total, f"{brain.name} {section.id}"))
-    stacked = {method: np.stack(values) for method, values in counts.items()}
+    rows = [_row(method, result, label_set) for method, results in scored.items() for result in results]
+    stacked = {method: counts_of(results) for method, results in scored.items()}
     outputs = [run.path(name) for name in ("metrics.parquet", "confusions.npz", "summary.json")]
     write_rows(outputs[0], rows)
     with atomic_path(outputs[1]) as temporary:
@@ -174,15 +176,14 @@ def _compared(
             yield brain, section, true_map(brain, section.id, spacing_um), maps
 
 
-def _score(
-    method: str, brain: Brain, section: Section, truth: np.ndarray, labels: np.ndarray, counts: np.ndarray, run: Run
-) -> SectionScore:
-    error = segmentation_error(truth, labels, output_spacing_um(run.experiment.texture))
+def _row(method: str, result: SectionResult, label_set: LabelSet) -> SectionScore:
+    (counts,), error = counts_of([result]), result.error
+    assert error is not None, "score_section always measures err_seg"
     return SectionScore(
         method=method,
-        brain=brain.name,
-        section=section.id,
-        dice=_dice(counts, run.dataset.label_set),
+        brain=result.brain,
+        section=result.section,
+        dice=area_dice(counts, label_set),
         dice_classes=macro_dice(dice_per_class(counts), range(len(counts))),
         err_seg=error.err_seg,
         err_seg_present=error.err_seg_present,
@@ -198,17 +199,13 @@ def _summary(method: str, rows: list[SectionScore], pooled: np.ndarray, label_se
     ours = [row for row in rows if row.method == method]
     dice = dice_per_class(pooled)
     return MethodSummary(
-        dice=_dice(pooled, label_set),
+        dice=area_dice(pooled, label_set),
         dice_classes=macro_dice(dice, range(len(dice))),
         dice_by_class=tuple(None if np.isnan(value) else float(value) for value in dice),
         err_seg=_mean([row.err_seg for row in ours]),
         pixel_distance_um=_mean([row.pixel_distance_um for row in ours]),
         wrong_share=_mean([row.wrong_share for row in ours]),
     )
-
-
-def _dice(counts: Int[np.ndarray, "c c"], label_set: LabelSet) -> float:
-    return macro_dice(dice_per_class(counts), range(label_set.first_area, len(label_set.names)))
 
 
 def _mean(values: list[float]) -> float:

@@ -12,7 +12,7 @@ from gennari.data.area_batches import LabelledSection
 from gennari.data.pack import open_pack
 from gennari.data.pixels import Normalisation
 from gennari.execute import Report, Tick, usable_cores
-from gennari.metrics import DistanceError, distance_error
+from gennari.metrics.distances import DistanceError, distance_error
 from gennari.nets.weights import load_siamese
 from gennari.pipeline.labelled import labelled_sections
 from gennari.pipeline.sampling import sections_of

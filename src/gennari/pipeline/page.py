@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from gennari.data.pack import open_pack
 from gennari.execute import Report, Tick
-from gennari.metrics import DistanceError
+from gennari.metrics.distances import DistanceError
 from gennari.pipeline.evaluation import METHODS, SectionScore, Summary, read_confusions, true_map
 from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS, read_distance_error

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gennari.metrics import DistanceError
+from gennari.metrics.distances import DistanceError
 from gennari.pipeline.ceiling import ceiling_words
 from gennari.pipeline.evaluation import LABELS, Summary
 from gennari.pipeline.sampling import sections_of

@@ -84,6 +84,10 @@ class GeodesicSolver:
         """
         return self._settle(self.front_from_vertex(v), self._points[v], self._points)
 
+    def from_vertices(self, vertices: Int[np.ndarray, "n"]) -> Float[np.ndarray, "v"]:
+        """Distances from the nearest of several vertices to all; NaN where they cannot be reached."""
+        return self.calibration.apply(_or_nan(run_front(self._straightened, vertices, np.zeros(len(vertices)))))
+
     def from_point(self, face: int, weights: Float[np.ndarray, "3"]) -> Float[np.ndarray, "v"]:
         """Distances from a place inside a face to all vertices; NaN where they cannot be reached."""
         source = np.asarray(weights, float) @ self._points[self.mesh.faces[face]]
