@@ -72,7 +72,7 @@ def _row(name: str, gathered: Gathered, of_rows: _OfRows, draws: Draws) -> RowRe
     areas = list(range(gathered.first_area, len(gathered.classes)))
     by_class = np.array([dice_per_class(counts.sum(axis=0)) for counts in stack.counts])
     by_area = pooled_dice(stack.counts, draws.sections, areas)
-    estimates = tuple(estimate(by_area[:, :, k], draws) for k in range(len(areas)))
+    estimates = {gathered.classes[area]: estimate(by_area[:, :, k], draws) for k, area in enumerate(areas)}
     return replace(
         row,
         **_against_baseline(name, gathered, of_rows, draws),
@@ -82,7 +82,7 @@ def _row(name: str, gathered: Gathered, of_rows: _OfRows, draws: Draws) -> RowRe
         dice_by_area=estimates,
         dice_classes=float(mean_known(by_class).mean()),
         dice_other=float(by_class[:, gathered.first_area - 1].mean()),
-        areas_above=sum(area.value > GOOD_DICE for area in estimates),
+        areas_above=sum(area.value > GOOD_DICE for area in estimates.values()),
         beside=companions(stack, gathered),
     )
 

@@ -1,10 +1,11 @@
 """The paper's table as records, and as the plain values of `reproduce.json`."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from gennari.pipeline.companions import Companions
+from gennari.pipeline.companions import Companions, PairBorder
 from gennari.pipeline.estimates import UNKNOWN, Estimate
 from gennari.pipeline.stacks import Gathered
 
@@ -29,7 +30,7 @@ class RowResult:
         paired_dice, paired_err_seg: this row minus the baseline, on the same sections and seeds.
         dice_fall, err_seg_fall: by which share 1 - Dice and err_seg fall from the baseline to this row.
         full_dice, full_err_seg: the full L minus this row.
-        dice_by_area: in the order of the areas.
+        dice_by_area: by the areas' names, in their order.
         dice_classes: macro over all classes.
         dice_other: of other cortex alone.
         areas_above: how many areas have a Dice above GOOD_DICE.
@@ -50,7 +51,7 @@ class RowResult:
     err_seg_fall: Estimate = UNKNOWN
     full_dice: Estimate = UNKNOWN
     full_err_seg: Estimate = UNKNOWN
-    dice_by_area: tuple[Estimate, ...] = ()
+    dice_by_area: Mapping[str, Estimate] = field(default_factory=dict)
     dice_classes: float = float("nan")
     dice_other: float = float("nan")
     areas_above: int | None = None
@@ -63,7 +64,7 @@ class RowResult:
         """Plain values for JSON: an estimate `x` becomes x, x_low and x_high, NaN becomes None."""
         found: dict[str, object] = {}
         for record in (self, self.beside):
-            for name in (field.name for field in fields(record)):
+            for name in (entry.name for entry in fields(record)):
                 value = getattr(record, name)
                 if isinstance(value, Estimate):
                     parts = zip(("", "_low", "_high"), value, strict=True)
@@ -103,8 +104,10 @@ def _known(value: float) -> float | None:
 def _plain(value: object) -> object:
     if isinstance(value, float):
         return _known(value)
-    if isinstance(value, Estimate):
-        return [_known(part) for part in value]
+    if isinstance(value, Estimate | PairBorder):
+        return _plain(value._asdict())
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
     return value
