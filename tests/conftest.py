@@ -113,7 +113,7 @@ def finished_demo(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     out = tmp_path_factory.mktemp("demo")
     shutil.copytree(phantom, out / "dataset")
     run = str(out / "run")
-    verbs = ("pretrain", "finetune", "segment", "evaluate", "report")
+    verbs = ("pack", "pretrain", "finetune", "segment", "evaluate", "report")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sampling, "usable_cores", lambda: 1)  # spawning two processes takes longer than their work
         for line in (["sample", str(out / "dataset"), run, "--preset", "mini"], *([verb, run] for verb in verbs)):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int8, Int32, UInt8
@@ -145,6 +145,7 @@ class Window:
     rotation_deg: float = 0.0
 
 
+@runtime_checkable
 class SectionReader(Protocol):
     """Gives the pixels of one section; picklable, opens its file lazily."""
 

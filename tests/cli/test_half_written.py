@@ -39,7 +39,7 @@ def test_half_an_image(refused, demo):
     for image in (demo / "dataset/brains/P/sections").iterdir():
         for level in ("0", "1", "2"):
             _truncate(_first_chunk(image / level))
-    said = refused("sample", demo / "dataset", demo / "new", "--preset", "mini")
+    said = refused("pack", _undo(demo, "pack"))
     assert "must hold whole chunks, but one is damaged; write the section again" in said
 
 

@@ -15,7 +15,7 @@ from gennari.pipeline import making, maps
 from gennari.pipeline.stages import open_run
 
 
-@pytest.mark.parametrize("verb", ["pretrain", "finetune", "segment", "evaluate", "report"])
+@pytest.mark.parametrize("verb", ["pack", "pretrain", "finetune", "segment", "evaluate", "report"])
 def test_a_finished_verb_says_so_and_does_nothing(gennari, finished_demo, verb):
     run = finished_demo / "run"
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
@@ -66,7 +66,7 @@ def test_demo_ends_with_the_table_and_one_line_of_json(gennari, finished_demo):
     assert gennari("demo", "--out", finished_demo, "--preset", "mini").out.splitlines() == table
 
 
-@pytest.mark.parametrize("verb", ["pretrain", "finetune", "segment", "evaluate", "report"])
+@pytest.mark.parametrize("verb", ["pack", "pretrain", "finetune", "segment", "evaluate", "report"])
 def test_a_verb_before_its_time_names_the_one_to_run_first(gennari, demo, verb):
     for receipt in (demo / "run/receipts").iterdir():
         receipt.unlink()

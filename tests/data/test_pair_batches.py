@@ -6,6 +6,7 @@ import torch
 
 from gennari.data.augmentation import Augmentation
 from gennari.data.pair_batches import PairBatch, PairBatches
+from gennari.data.patch_images import ImagesInMemory
 from gennari.data.pixels import Normalisation
 from gennari.records import PairTable, PatchTable
 
@@ -44,7 +45,7 @@ def _pairs(rng: np.random.Generator, n: int, count: int) -> PairTable:
 @pytest.fixture
 def batches(rng: np.random.Generator) -> PairBatches:
     return PairBatches(
-        images=rng.integers(0, 256, (40, 8, 8), dtype=np.uint8),
+        images=ImagesInMemory(images=rng.integers(0, 256, (40, 8, 8), dtype=np.uint8)),
         patches=_patches(rng, 40),
         pairs=_pairs(rng, 40, 50),
         normalisation=NORMALISATION,
@@ -73,7 +74,7 @@ def test_a_patch_in_many_pairs_is_run_once_with_its_own_pixels_and_place(batches
     batch = batches.get(0, 1)
     rows = batch.rows.numpy()
     assert len(np.unique(rows)) == len(rows) < 2 * len(batch.first)
-    expected = (batches.images[rows] / 255 - 0.5) / 0.2
+    expected = (batches.images.read(rows) / 255 - 0.5) / 0.2
     np.testing.assert_allclose(batch.images[:, 0].numpy(), expected, atol=1e-5)
     np.testing.assert_allclose(batch.places_mm.numpy(), batches.patches.inflated_mm[rows], rtol=1e-6)
 
@@ -89,7 +90,7 @@ def test_batches_depend_on_seed_epoch_and_index_alone(batches: PairBatches):
 
 def test_images_and_table_must_have_the_same_length(batches: PairBatches):
     with pytest.raises(ValueError, match=r"one image a patch \(40\), got 39"):
-        dataclasses.replace(batches, images=batches.images[:39])
+        dataclasses.replace(batches, images=ImagesInMemory(images=batches.images.read(np.arange(39))))
 
 
 def test_pairs_beyond_the_table_are_refused(batches: PairBatches):

@@ -24,7 +24,8 @@ def _times(folder: Path) -> dict[Path, int]:
 
 def test_every_stage_leaves_a_receipt_and_the_files_it_names(finished):
     found = {receipt.stage: receipt for receipt in receipts(finished)}
-    stages = {"sample", "pretrain", "finetune-baseline", "finetune-pretrained", "segment", "evaluate", "report"}
+    learning = {"pretrain", "finetune-baseline", "finetune-pretrained"}
+    stages = {"sample", "pack", *learning, "segment", "evaluate", "report"}
     assert set(found) == stages
     for receipt in found.values():
         assert receipt.outputs
@@ -70,7 +71,7 @@ def test_a_finished_demo_says_so_and_touches_nothing(finished_demo, ticks):
     }
     idle = {tick.stage for tick in ticks if "nothing to do" in tick.note}
     assert idle == {
-        "phantom", "sample", "pretrain", "finetune-baseline", "finetune-pretrained", "segment", "evaluate", "report",
+        "phantom", "sample", "pack", "pretrain", "finetune-baseline", "finetune-pretrained", "segment", "evaluate", "report",
     }  # fmt: skip
     assert again.figures == outcome(open_run(finished_demo / "run")).figures
 

@@ -94,9 +94,9 @@ def test_a_stage_finished_with_another_configuration_is_refused(fresh, ticks):
 
 def test_receipts_come_in_the_order_of_the_work(finished):
     names = [receipt.stage for receipt in receipts(finished)]
-    assert names[:2] == ["sample", "pretrain"]
+    assert names[:3] == ["sample", "pack", "pretrain"]
     assert names[-2:] == ["evaluate", "report"]
-    assert set(names[2:-2]) == {"finetune-baseline", "finetune-pretrained", "segment"}
+    assert set(names[3:-2]) == {"finetune-baseline", "finetune-pretrained", "segment"}
 
 
 def test_another_recipe_in_the_same_folder_is_refused(fresh, phantom, mini_recipes):

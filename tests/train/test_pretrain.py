@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 
 from gennari.data.augmentation import Augmentation
+from gennari.data.patch_images import ImagesInMemory
 from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
 from gennari.execute import Tick
@@ -71,7 +72,7 @@ class World:
         return pretrain(
             settings,
             CONFIG,
-            self.images,
+            ImagesInMemory(images=self.images),
             self.patches,
             self.pairs,
             self.normalisation,
@@ -127,7 +128,7 @@ def test_the_network_learns_the_distances(world: World, tmp_path: Path):
 def test_predicted_distances_are_those_of_the_saved_network(world: World, tmp_path: Path):
     result = world.train(tmp_path)
     net = load_siamese(result.weights)
-    predicted = predict_distances(net, world.images, world.normalisation, world.pairs, batch=7)
+    predicted = predict_distances(net, ImagesInMemory(images=world.images), world.normalisation, world.pairs, batch=7)
     error = np.abs(predicted - world.pairs.distance_mm).mean()
     assert error == pytest.approx(result.history[-1].err_dist_mm, rel=1e-4)
     x = torch.from_numpy(((world.images / 255 - 0.5) / 0.2).astype(np.float32)[:, None])
@@ -135,13 +136,13 @@ def test_predicted_distances_are_those_of_the_saved_network(world: World, tmp_pa
         f, places = net.features(x), net.coordinates_mm(net.features(x))
     first, second = world.pairs.first, world.pairs.second
     np.testing.assert_allclose(predicted, 20 * ((f[first] - f[second]) ** 2).sum(1), rtol=1e-3, atol=1e-3)
-    by_place = predict_distances(net, world.images, world.normalisation, world.pairs, by="coordinates")
+    by_place = predict_distances(net, ImagesInMemory(images=world.images), world.normalisation, world.pairs, by="coordinates")
     np.testing.assert_allclose(by_place, (places[first] - places[second]).norm(dim=1), rtol=1e-3, atol=1e-2)
 
 
 def test_predicting_leaves_the_network_in_its_mode(world: World):
     net = SiameseNet(CONFIG).train()
-    predict_distances(net, world.images, world.normalisation, world.pairs)
+    predict_distances(net, ImagesInMemory(images=world.images), world.normalisation, world.pairs)
     assert net.training
 
 

@@ -13,6 +13,7 @@ _SUMMARIES = {
     "demo": "The whole method on a synthetic brain, in minutes.",
     "phantom": "Write a synthetic data set with known truth.",
     "sample": "Begin a run: split, patches, pairs, distances.",
+    "pack": "Write the sampled patches once, so that training reads them fast.",
     "pretrain": "Learn distances between patches; no annotation is needed.",
     "finetune": "Learn areas from partial annotations, with and without pre-training.",
     "segment": "Give an area to every pixel of the held-out sections.",

@@ -7,11 +7,13 @@ from gennari.pipeline.learning import pretrain_stage
 from gennari.pipeline.stages import locked, open_run
 
 
-def pretrain(run: Path) -> None:
-    """Pre-train the Siamese network on the patches and pairs of a run.
+def pretrain(run: Path, *, loaders: int | None = None) -> None:
+    """Pre-train the Siamese network on the patches and pairs of a run: on those of `gennari pack`, or the sections.
 
     Args:
         run: folder of the run.
+        loaders: processes that read batches ahead, for patches that do not fit into memory; 0: none. As the recipe says
+            if left out; the result is the same.
     """
     with locked(run), progress() as tick:
-        pretrain_stage(open_run(run), tick)
+        pretrain_stage(open_run(run), tick, loaders)

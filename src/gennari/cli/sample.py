@@ -1,4 +1,4 @@
-"""`gennari sample`: decide where to look, measure distances, pack the patches."""
+"""`gennari sample`: decide where to look, measure distances."""
 
 from pathlib import Path
 from typing import Literal
@@ -28,7 +28,7 @@ def sample(
     degrees: Literal["hubs", "configuration"] | None = None,
     cross_hemisphere: bool = False,
 ) -> None:
-    """Begin a run: split the sections, sample patches and pairs, measure geodesic distances, read the patches.
+    """Begin a run: split the sections, sample patches and pairs, measure geodesic distances.
 
     What an option leaves open is as the recipe says; what it says is saved with the recipe in the run's config.toml.
 

@@ -1,10 +1,12 @@
-"""Sampled patches packed into one array on disk, so that training reads them in large pieces."""
+"""Sampled patches packed into one array on disk, so that training reads each with one request and no resampling."""
 
 import json
-from collections.abc import Iterable
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorstore as ts
@@ -12,103 +14,151 @@ import zarr
 from jaxtyping import Int, UInt8
 from zarr.codecs import ZstdCodec
 
+from gennari.data.patch_images import PatchImages, check_rows
 from gennari.errors import InputError
-from gennari.sources.atomic import atomic_path
+from gennari.execute import Report, run_tasks
+from gennari.sources.atomic import atomic_path, move_into_place
 
-SHARD_IMAGES = 256
-"""Images of one file; a chunk is one image, since training asks for single ones."""
+SHARD_IMAGES = 128
+"""Images of one file, what a worker holds in memory: 133 MB at 1019 px. A chunk is one image, since training asks for
+single ones."""
 
 
 def write_pack(
-    path: Path,
-    blocks: Iterable[UInt8[np.ndarray, "_ h w"]],
-    rows: Int[np.ndarray, "n"],
-    size_px: tuple[int, int],
-    key: str = "",
+    path: Path, parts: Sequence[PatchImages], key: str, workers: int = 1, tick: Report | None = None
 ) -> None:
-    """Write images to a folder as one sharded zarr v3 array, atomically.
+    """Write images to a folder as one sharded zarr v3 array; seen whole or not at all.
+
+    Shards are written beside `path` by processes of which each has its own (two writers in one shard lose data), and
+    moved into place together. What an interrupted call left there is kept by the next one with the same key.
 
     Args:
         path: the folder to write, `<name>.zarr`.
-        blocks: the images in pieces of any length, so that they need not fit into memory together.
-        rows: which row of the PatchTable each image is.
-        size_px: (h, w) of an image.
-        key: whatever tells this pack from another (the table's hash, spacing, size); kept, given back by `open_pack`.
+        parts: the images of each shard, equally many but for the last, which may have fewer. A worker reads one part
+            at a time.
+        key: tells these images from others; `open_pack` asks for it.
+        workers: local processes.
+        tick: told after each shard.
 
     Raises:
-        ValueError: the blocks hold more or fewer images than `rows` names.
+        InputError: images could not be read; the other shards are kept.
+        ValueError: there is no part, one is empty, or they have different sizes.
     """
-    with atomic_path(path) as temporary:
-        group = zarr.create_group(temporary, zarr_format=3, attributes={"rows": rows.tolist(), "key": key})
-        images = group.create_array(
-            "images",
-            shape=(len(rows), *size_px),
-            dtype="uint8",
-            chunks=(1, *size_px),
-            shards=(SHARD_IMAGES, *size_px),
-            compressors=ZstdCodec(level=1),
-            fill_value=0,
-        )
-        begin, rest = 0, np.empty((0, *size_px), np.uint8)
-        for block in blocks:  # whole shards only: a shard that is written twice is read and packed twice
-            rest = np.concatenate([rest, block])
-            whole = len(rest) // SHARD_IMAGES * SHARD_IMAGES
-            begin = _put(images, begin, rest[:whole])
-            rest = rest[whole:]
-        begin = _put(images, begin, rest)
-        if begin != len(rows):
-            raise ValueError(f"write_pack needs one image for each row it is given ({len(rows)}), got {begin}")
+    _check(parts)
+    folder = path.with_name(f".part-{path.name}")
+    _begin(folder, _Begun(key=key, images=sum(map(len, parts)), shard=len(parts[0]), side_px=parts[0].side_px))
+    left = [(k, part) for k, part in enumerate(parts) if not _shard_path(folder, k).is_file()]
+    work = partial(_write_shard, folder, len(parts[0]))
+    run_tasks(work, left, workers=workers, tick=tick, stage="pack shards", name=_shard_name)
+    move_into_place(folder, path)
 
 
-def open_pack(path: Path) -> "Pack":
-    """The pack in a folder; raises InputError if there is none or it is not a whole one."""
+def open_pack(path: Path, key: str) -> "Pack":
+    """The pack in a folder.
+
+    Raises:
+        InputError: there is none, it is not a whole one, or it was written with another key.
+    """
     document = path / "zarr.json"
     if not document.is_file():
-        raise InputError(f"{path} must be a pack of patches, but there is none; pack the patches first")
+        raise InputError(f"{path} must be a pack of patches, but there is none; run `gennari pack`")
     try:
-        attributes = json.loads(document.read_text())["attributes"]
-        rows, key = np.array(attributes["rows"], np.int64), str(attributes["key"])
-    except (json.JSONDecodeError, KeyError, ValueError) as error:
+        found = str(json.loads(document.read_text())["attributes"]["key"])
+    except (json.JSONDecodeError, KeyError) as error:
         raise InputError(f"{path} must be a whole pack of patches, but its index is damaged; pack them anew") from error
-    return Pack(path=path, rows=rows, key=key)
+    if found != key:
+        raise InputError(
+            f"{path} must hold the patches of this run's table, but it was packed from other ones; "
+            f"remove it, or run `gennari pack` again"
+        )
+    return Pack(path=path)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pack:
-    """Packed images; opened at the first read, open handles stay behind when it is pickled.
-
-    Attributes:
-        rows: which row of the PatchTable each image is.
-        key: as it was given to `write_pack`.
-    """
+    """Packed images, row by row of their PatchTable; opened at the first read, handles stay behind when pickled."""
 
     path: Path
-    rows: Int[np.ndarray, "n"]
-    key: str
+
+    @property
+    def side_px(self) -> int:
+        """Side of an image."""
+        return self._images.shape[1]
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return self._images.shape[0]
 
-    def read(self, which: Int[np.ndarray, "m"]) -> UInt8[np.ndarray, "m h w"]:
-        """Images number `which` (0 <= i < len), in that order; raises InputError if their file is damaged."""
-        if which.size and not (which.min() >= 0 and which.max() < len(self)):
-            raise ValueError(f"images must be asked for by 0 <= i < {len(self)}, got {which.min()}..{which.max()}")
+    def read(self, rows: Int[np.ndarray, "m"]) -> UInt8[np.ndarray, "m h w"]:
+        """The images of these rows, in that order; raises InputError if their file is damaged."""
+        check_rows(rows, len(self))
         try:
-            return np.asarray(self._images[which].read().result())
+            return np.asarray(self._images[rows].read().result())
         except ValueError as error:
             raise InputError(f"{self.path} must hold whole images, but one is damaged; pack them anew") from error
 
     @cached_property
     def _images(self) -> ts.TensorStore:
-        kvstore = {"driver": "file", "path": str(self.path / "images")}
-        return ts.open({"driver": "zarr3", "kvstore": kvstore}, open=True, read=True).result()
+        try:
+            return ts.open(_spec(self.path), open=True, read=True).result()
+        except ValueError as error:  # tensorstore says it in several lines
+            raise InputError(f"{self.path} must be a whole pack, but it cannot be opened; pack anew") from error
 
     def __getstate__(self) -> dict[str, object]:
-        return {"path": self.path, "rows": self.rows, "key": self.key}
+        return {"path": self.path}
 
 
-def _put(images: zarr.Array, begin: int, block: UInt8[np.ndarray, "_ h w"]) -> int:
-    end = begin + len(block)
-    if len(block) and end <= images.shape[0]:
-        images[begin:end] = block
-    return end
+class _Begun(NamedTuple):
+    """What a pack is, kept as attributes of its group."""
+
+    key: str
+    images: int
+    shard: int
+    side_px: int
+
+
+def _check(parts: Sequence[PatchImages]) -> None:
+    lengths, sides = [len(part) for part in parts], {part.side_px for part in parts}
+    if not parts or len(sides) > 1 or set(lengths[:-1]) - {lengths[0]} or not 0 < lengths[-1] <= lengths[0]:
+        raise ValueError(
+            "write_pack needs parts of one image size and equally many images each (the last may have fewer), "
+            f"got {lengths} images of {sorted(sides)} px"
+        )
+
+
+def _begin(folder: Path, begun: _Begun) -> None:
+    """Make the folder that shards are written to, unless it is there already for just these images."""
+    document = folder / "zarr.json"
+    if document.is_file() and json.loads(document.read_text())["attributes"] == begun._asdict():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    size_px = (begun.side_px, begun.side_px)
+    with atomic_path(folder) as temporary:
+        zarr.create_group(temporary, zarr_format=3, attributes=begun._asdict()).create_array(
+            "images",
+            shape=(begun.images, *size_px),
+            dtype="uint8",
+            chunks=(1, *size_px),
+            shards=(begun.shard, *size_px),
+            compressors=ZstdCodec(level=1),
+            fill_value=0,
+        )
+
+
+def _write_shard(folder: Path, length: int, task: tuple[int, PatchImages]) -> None:
+    """Runs in the worker. The file driver writes beside the shard's file and renames, so a shard is whole or absent."""
+    number, part = task
+    images = ts.open(_spec(folder), open=True, write=True).result()
+    begin = number * length
+    images[begin : begin + len(part)].write(part.read(np.arange(len(part)))).result()
+
+
+def _spec(folder: Path) -> dict[str, object]:
+    return {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(folder / "images")}}
+
+
+def _shard_path(folder: Path, number: int) -> Path:
+    return folder / "images" / "c" / str(number) / "0" / "0"
+
+
+def _shard_name(task: tuple[int, PatchImages]) -> str:
+    return f"shard {task[0]}"

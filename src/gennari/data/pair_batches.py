@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
 
 from gennari.data.augmentation import Augmentation
+from gennari.data.patch_images import PatchImages
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import prepared
 from gennari.records import PairTable, PatchTable
@@ -41,15 +41,15 @@ class PairBatch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PairBatches:
-    """All batches of a set of pairs.
+    """All batches of a set of pairs; picklable, as its images are.
 
     Attributes:
-        images: (n, h, w), one a row of `patches`.
+        images: one a row of `patches`.
         pairs: rows of `patches`; give only those of the training split.
         batch: pairs in a batch; the pairs of an epoch are dealt out evenly, so batches may differ by one.
     """
 
-    images: UInt8[np.ndarray, "n h w"]
+    images: PatchImages
     patches: PatchTable
     pairs: PairTable
     normalisation: Normalisation
@@ -79,7 +79,7 @@ class PairBatches:
         ends = np.concatenate([self.pairs.first[chosen], self.pairs.second[chosen]])
         rows, where = np.unique(ends, return_inverse=True)
         rng = np.random.default_rng((self.seed, _CHANGES, epoch, index))
-        images, _ = prepared(self.images[rows], self.normalisation, self.augmentation, rng)
+        images, _ = prepared(self.images.read(rows), self.normalisation, self.augmentation, rng)
         return PairBatch(
             images=torch.from_numpy(images[:, None]),
             places_mm=_float(self.patches.inflated_mm[rows]),

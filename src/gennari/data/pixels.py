@@ -1,13 +1,17 @@
-"""Places to pixels: the grey values of patches, and the two numbers that normalise them."""
+"""The two numbers that normalise grey values."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int
 
+from gennari.data.patch_images import PatchImages
 from gennari.execute import Report, Tick
-from gennari.records import BACKGROUND_GREY, PatchTable, Section, SectionReader, Window
+from gennari.records import BACKGROUND_GREY
+
+MOST_PX = 2**32
+"""Pixels that statistics are taken over: all of 400,000 patches of 96 px, or 4136 patches of 1019 px."""
+PX_AT_ONCE = 2**27
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,59 +26,31 @@ class Normalisation:
             raise ValueError(f"a normalisation needs a finite mean and a positive std, got {self.mean}, {self.std}")
 
     @classmethod
-    def from_images(cls, images: UInt8[np.ndarray, "..."]) -> "Normalisation":
-        """The mean and standard deviation of these grey values over 255; all images count, background too."""
-        counts = np.bincount(images.ravel(), minlength=256)  # of bytes: exact, and no float copy of the images
+    def of(
+        cls, images: PatchImages, rows: Int[np.ndarray, "n"], seed: int, tick: Report | None = None
+    ) -> "Normalisation":
+        """The mean and standard deviation of grey values over 255; all pixels of an image count, background too.
+
+        Args:
+            images: of patches.
+            rows: which of them; give only those of the training split. Where they hold more than MOST_PX pixels, as
+                many as that are drawn from them.
+            seed: of that draw.
+            tick: told of the images read.
+        """
+        area = images.side_px**2
+        most = max(1, MOST_PX // area)
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng((seed, most)).choice(rows, most, replace=False))
+        counts = np.zeros(256, np.int64)  # of bytes: exact, and no float copy of the images
+        at_once = max(1, PX_AT_ONCE // area)
+        for begin in range(0, len(rows), at_once):
+            block = images.read(rows[begin : begin + at_once])
+            counts += np.bincount(block.ravel(), minlength=256)
+            if tick:
+                tick(Tick("grey values", begin + len(block), len(rows)))
+        if not counts.any():
+            raise ValueError("a normalisation needs at least one image, got none; is the training split empty?")
         grey = np.arange(256) / BACKGROUND_GREY
         mean = float(np.average(grey, weights=counts))
         return cls(mean=mean, std=float(np.sqrt(np.average((grey - mean) ** 2, weights=counts))))
-
-
-def read_patch_images(
-    open_reader: Callable[[Section], SectionReader],
-    patches: PatchTable,
-    sections: Iterable[Section],
-    size_px: int,
-    spacing_um: float,
-    tick: Report,
-) -> UInt8[np.ndarray, "n h w"]:
-    """The images of patches, each upright by its `rotation_deg` (zeros there leave them as the section lies).
-
-    Args:
-        open_reader: gives the reader of a section; called once for each section that has patches.
-        patches: where; row k of the result is patch k.
-        sections: at least those that the patches lie in.
-        size_px: images are square.
-        spacing_um: of their pixels.
-        tick: called after each section with the number of patches read.
-
-    Raises:
-        ValueError: a patch lies in a section that is not among `sections`.
-    """
-    known = {(section.brain, section.id): section for section in sections}
-    places: dict[tuple[str, int], list[int]] = {}
-    for row, key in enumerate(zip(patches.brain.tolist(), patches.section.tolist(), strict=True)):
-        places.setdefault(key, []).append(row)
-    for brain, number in places:
-        if (brain, number) not in known:
-            raise ValueError(f"patches must lie in the given sections, but {number} of {brain} is not among them")
-    images = np.empty((len(patches), size_px, size_px), np.uint8)
-    done = 0
-    for key, rows in places.items():
-        reader = open_reader(known[key])
-        for row in rows:
-            images[row] = np.rint(reader.read(_window(patches, row, size_px, spacing_um)))
-        done += len(rows)
-        tick(Tick("read patches", done, len(patches), f"section {key[1]} of {key[0]}"))
-    return images
-
-
-def _window(patches: PatchTable, row: int, size_px: int, spacing_um: float) -> Window:
-    return Window(
-        brain=str(patches.brain[row]),
-        section=int(patches.section[row]),
-        centre_um=(float(patches.centre_um[row, 0]), float(patches.centre_um[row, 1])),
-        size_px=(size_px, size_px),
-        spacing_um=spacing_um,
-        rotation_deg=float(patches.rotation_deg[row]),
-    )

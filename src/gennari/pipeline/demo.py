@@ -12,6 +12,7 @@ from gennari.pipeline.evaluation import ATLAS, LABELS, Summary, evaluate_stage
 from gennari.pipeline.learning import finetune_stage, pretrain_stage, read_distance_error
 from gennari.pipeline.making import make_phantom
 from gennari.pipeline.maps import segment_stage
+from gennari.pipeline.packing import pack_stage
 from gennari.pipeline.page import report_stage
 from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.splitting import MissingArea, missing_words, read_missing
@@ -31,7 +32,7 @@ class Outcome:
 def run_demo(
     out: Path, surfaces: Path | None, preset: str, workers: int | None, tick: Report, on: Sequence[str] = ()
 ) -> Outcome:
-    """Phantom, sample, pretrain, finetune, segment, evaluate, report; finished stages are skipped.
+    """Phantom, sample, pack, pretrain, finetune, segment, evaluate, report; finished stages are skipped.
 
     Raises:
         InputError: as the stages.
@@ -42,7 +43,9 @@ def run_demo(
     made = time.monotonic() - began
     with locked(out / "run", make=True):
         run = create_run(out / "run", out / "dataset", recipe)
-        for stage in (sample_stage, pretrain_stage, finetune_stage, segment_stage, evaluate_stage, report_stage):
+        for stage in (
+            sample_stage, pack_stage, pretrain_stage, finetune_stage, segment_stage, evaluate_stage, report_stage,
+        ):  # fmt: skip
             stage(run, tick)
         return outcome(run, made)
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from gennari.data.area_batches import LabelledSection
-from gennari.data.pack import open_pack
 from gennari.data.pixels import Normalisation
 from gennari.execute import Report, Tick, usable_cores
 from gennari.metrics.distances import DistanceError, distance_error
 from gennari.nets.weights import load_siamese
 from gennari.pipeline.labelled import labelled_sections
+from gennari.pipeline.packing import patch_images
 from gennari.pipeline.sampling import sections_of
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import PairTable, PatchTable
@@ -29,9 +29,15 @@ VARIANTS = ("baseline", "pretrained")
 """From random weights, and from the Siamese network's; everything else is the same."""
 
 
-def pretrain_stage(run: Run, tick: Report) -> bool:
-    """Pre-train the Siamese network and measure err_dist on held-out pairs."""
-    return run_stage(run, "pretrain", ("sample",), partial(_pretrain, run, tick), tick)
+def pretrain_stage(run: Run, tick: Report, loaders: int | None = None) -> bool:
+    """Pre-train the Siamese network and measure err_dist on held-out pairs.
+
+    Args:
+        run: where.
+        tick: told of every step.
+        loaders: instead of the recipe's number; the result is the same.
+    """
+    return run_stage(run, "pretrain", ("sample",), partial(_pretrain, run, loaders, tick), tick)
 
 
 def finetune_stage(run: Run, tick: Report) -> bool:
@@ -73,18 +79,16 @@ def read_distance_error(run: Run) -> DistanceError:
     return DistanceError(**row)  # pyright: ignore[reportArgumentType]
 
 
-def _pretrain(run: Run, tick: Report) -> list[Path]:
+def _pretrain(run: Run, loaders: int | None, tick: Report) -> list[Path]:
     torch.set_num_threads(usable_cores())
     experiment, out = run.experiment, run.path("pretrain")
+    settings = experiment.pretrain.model_copy(update={} if loaders is None else {"loaders": loaders})
     patches, pairs = read_patches(run.path("patches.parquet")), read_pairs(run.path("pairs.parquet"))
-    packed = open_pack(run.path("patches.zarr"))
-    images = packed.read(np.arange(len(packed)))
-    normalisation = Normalisation.from_images(images[patches.split == "train"])
+    images = patch_images(run, patches, settings.loaders)
+    normalisation = Normalisation.of(images, np.flatnonzero(patches.split == "train"), experiment.seed, tick)
     write_json(run.path("normalisation.json"), asdict(normalisation))
     train, test = pairs_of(patches, pairs, "train"), pairs_of(patches, pairs, "test")
-    result = pretrain(
-        experiment.pretrain, experiment.texture, images, patches, train, normalisation, out, tick, validation=test
-    )
+    result = pretrain(settings, experiment.texture, images, patches, train, normalisation, out, tick, validation=test)
     write_rows(out / "history.parquet", result.history)
     by = "features" if experiment.pretrain.use_distance else "coordinates"
     predicted = predict_distances(load_siamese(result.weights), images, normalisation, test, by)

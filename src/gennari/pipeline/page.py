@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from gennari.data.pack import open_pack
 from gennari.execute import Report, Tick
 from gennari.metrics.distances import DistanceError
 from gennari.pipeline.evaluation import METHODS, SectionScore, Summary, read_confusions, true_map
 from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS, read_distance_error
 from gennari.pipeline.maps import map_path
+from gennari.pipeline.packing import patch_source
 from gennari.pipeline.sampling import pretext_brain, sections_of, split_of
 from gennari.pipeline.splitting import missing_by_brain, read_missing
 from gennari.pipeline.stages import Run, run_stage
@@ -193,11 +193,11 @@ def _gallery(run: Run, brain: Brain, patches: PatchTable) -> Figure:
         rows = patches.side == side
         probability[rows] = atlas[side][patches.vertex[rows]]
     chosen = probability.argmax(axis=0)
-    packed = open_pack(run.path("patches.zarr"))
+    images = patch_source(run, patches).read(chosen)
     names = [
         f"{area} ({probability[row, k]:.0%})" for k, (area, row) in enumerate(zip(label_set.areas, chosen, strict=True))
     ]
-    return patches_gallery(packed.read(chosen), names, texture.spacing_um, label_set.colours[label_set.first_area :])
+    return patches_gallery(images, names, texture.spacing_um, label_set.colours[label_set.first_area :])
 
 
 def _distance_figure(run: Run, error: DistanceError) -> Figure:

@@ -1,4 +1,4 @@
-"""The stage that decides where to look: split, patches, pairs with distances, images."""
+"""The stage that decides where to look: split, patches, pairs with distances."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gennari.data.pack import write_pack
-from gennari.data.pixels import read_patch_images
 from gennari.errors import InputError
 from gennari.execute import Report, usable_cores
 from gennari.pipeline.distances import Measured, Measuring, measure_all
@@ -35,7 +33,7 @@ JOURNAL = "distances"
 
 
 def sample_stage(run: Run, tick: Report) -> bool:
-    """Split all brains, sample patches and pairs on the pretext brain, read the patches' images once."""
+    """Split all brains, sample patches and pairs on the pretext brain; `gennari pack` reads the patches' images."""
     return run_stage(run, "sample", (), partial(_sample, run, tick), tick)
 
 
@@ -62,7 +60,7 @@ def pretext_brain(run: Run) -> Brain:
 def _sample(run: Run, tick: Report) -> list[Path]:
     splits, missing = draw_splits(run, tick)
     written = write_splits(run, splits, missing)
-    outputs = [run.path(name) for name in ("patches.parquet", "pairs.parquet", "patches.zarr")]
+    outputs = [run.path(name) for name in ("patches.parquet", "pairs.parquet")]
     brain = pretext_brain(run)
     hemispheres = brain.hemispheres()
     to_left = _to_left(run, brain, hemispheres)  # refuse before hours of work
@@ -72,14 +70,14 @@ def _sample(run: Run, tick: Report) -> list[Path]:
         brain.sections, hemispheres, splits[brain.name], run.experiment.patches, rng,
         patch_um=texture.patch_px * texture.spacing_um, workers=_workers(brain), tick=tick,
     )  # fmt: skip
+    for number in sorted(set(patches.section.tolist())):
+        brain.open_reader(brain.section(number))  # refuse a missing image now, not after hours of distances
     drawn = draw_pairs(patches, run.experiment.pairs, rng)
     how = Measuring(exact=run.experiment.pairs.exact, seed=run.experiment.seed, workers=usable_cores())
     measured = measure_all(hemispheres, patches, *drawn, how, run.path(JOURNAL), tick, to_left)
-    images = read_patch_images(brain.open_reader, patches, brain.sections, texture.patch_px, texture.spacing_um, tick)
     write_patches(outputs[0], patches)
     write_pairs(outputs[1], measured.pairs)
     forget(run.path(JOURNAL))
-    write_pack(outputs[2], [images], np.arange(len(patches)), (texture.patch_px, texture.patch_px))
     summary = run.path("sampling.json")
     write_json(summary, _summary(run, brain, hemispheres, patches, measured))
     return [*written, *outputs, summary]

@@ -34,10 +34,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
             raise ValueError(
                 f"atomic_path({path.name}) needs its block to write the path it gives, but nothing is there"
             )
-        _flush(temporary)
-        _move(temporary, path)
+        move_into_place(temporary, path)
     finally:
         _remove(temporary)
+
+
+def move_into_place(made: Path, path: Path) -> None:
+    """Flush a finished file or folder to the disk, then let it stand at `path`, beside which it was made.
+
+    For what several processes write, or what is kept when the work is interrupted; else use `atomic_path`.
+    """
+    _flush(made)
+    _move(made, path)
     _flush_entry(path.parent)
 
 

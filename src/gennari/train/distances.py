@@ -4,22 +4,25 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
+from gennari.data.patch_images import PatchImages
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import normalise
 from gennari.nets.siamese import SiameseNet
 from gennari.records import PairTable
 
+PX_AT_ONCE = 2**22
+
 
 @torch.inference_mode()
 def predict_distances(
     net: SiameseNet,
-    images: UInt8[np.ndarray, "n h w"],
+    images: PatchImages,
     normalisation: Normalisation,
     pairs: PairTable,
     by: Literal["features", "coordinates"] = "features",
-    batch: int = 256,
+    batch: int | None = None,
 ) -> Float32[np.ndarray, "p"]:
     """Geodesic distance in mm that the network predicts for each pair; every patch is run once.
 
@@ -28,18 +31,19 @@ def predict_distances(
         images: patches.
         normalisation: that of its training.
         pairs: rows of `images`.
-        batch: patches run at once.
+        batch: patches run at once; by default as many as hold PX_AT_ONCE pixels, 256 at most.
         by: "features" is ||f(x1) - f(x2)||² (Spitzer et al. 2018, eq. (1)); "coordinates" is the straight distance of
             the two predicted places on the inflated surface, for networks trained on eq. (2) alone.
     """
     pairs.check(len(images))
+    batch = batch or max(1, min(256, PX_AT_ONCE // images.side_px**2))
     rows, where = np.unique(np.concatenate([pairs.first, pairs.second]), return_inverse=True)
     parameter = next(net.parameters())
     was_training = net.training
     net.eval()
     parts = []
     for start in range(0, len(rows), batch):
-        grey = normalise(images[rows[start : start + batch]], normalisation)
+        grey = normalise(images.read(rows[start : start + batch]), normalisation)
         parts.append(net.features(torch.from_numpy(grey[:, None]).to(parameter.device)))
     net.train(was_training)
     features = torch.cat(parts)

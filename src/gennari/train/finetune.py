@@ -1,7 +1,8 @@
 """The supervised task: the extended U-Net learns areas from partly labelled sections, in phases."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from gennari.data.area_batches import AreaBatch, AreaBatches, LabelledSection, WindowGrid
 from gennari.data.pixels import Normalisation
+from gennari.data.prefetch import Prefetched
 from gennari.execute import Report
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import TextureConfig, unet_sizes
@@ -30,6 +32,7 @@ class FinetuneRow:
         step: steps done, through all phases.
         loss: cross-entropy over the labelled pixels.
         accuracy: share of the labelled pixels that are right.
+        data_wait_share: part of the time that the training waited for its batches.
     """
 
     phase: int
@@ -37,6 +40,7 @@ class FinetuneRow:
     rate: float
     loss: float
     accuracy: float
+    data_wait_share: float = field(compare=False)  # the one value that a repeated run does not repeat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +82,14 @@ def finetune(
     """
     net = _network(settings, texture_config, sections, init_weights, classes)
     task = _task(settings, net, sections, normalisation, init_weights)
-    history = train(
-        net, task, out_dir / "checkpoint.safetensors", fabric or Fabric(accelerator="auto", devices=1), tick
-    )
+    with Prefetched(task.batches, sum(phase.steps for phase in task.phases), settings.loaders) as ahead:
+        history = train(
+            net,
+            replace(task, batches=ahead, observe=lambda: {"data_wait_share": ahead.wait_share(), **task.observe()}),
+            out_dir / "checkpoint.safetensors",
+            fabric or Fabric(accelerator="auto", devices=1),
+            tick,
+        )
     weights = out_dir / "weights.safetensors"
     save_net(weights, net, {"settings": settings.model_dump_json()})
     rows = tuple(FinetuneRow(phase=row.phase, step=row.step, rate=row.rate, **row.terms) for row in history)
@@ -127,7 +136,7 @@ def _task(
         stage="finetune",
         phases=settings.phases,
         optimiser=settings.optimiser,
-        batches=lambda step: [batches.get(step * parts + i) for i in range(parts)],
+        batches=partial(_micro_batches, batches, parts),
         loss=_loss,
         who=lambda batch: f"windows (section, row, col) {batch.places[:4].tolist()}",
         groups=lambda phase: _groups(net, phase, settings.freeze_texture),
@@ -137,6 +146,10 @@ def _task(
         checkpoint_every=settings.checkpoint_every,
         fingerprint=_fingerprint(settings, net, batches, init_weights),
     )
+
+
+def _micro_batches(batches: AreaBatches, parts: int, step: int) -> list[AreaBatch]:
+    return [batches.get(step * parts + i) for i in range(parts)]
 
 
 def _network(
@@ -182,7 +195,7 @@ def _fingerprint(settings: FinetuneSettings, net: AreaUNet, batches: AreaBatches
     start = read_tensors(init_weights)[0] if init_weights is not None else {}
     grey = (batches.normalisation.mean, batches.normalisation.std)
     return fingerprint(
-        settings.model_dump_json(),
+        settings.model_dump_json(exclude={"loaders"}),
         net.config.model_dump_json(),
         repr((grey, net.classes, net.atlas_channels, [section.image.shape for section in batches.sections])),
         *(section.labels for section in batches.sections),

@@ -1,17 +1,19 @@
 """The pretext task: a Siamese network learns how far apart two patches lie along the cortex, and where."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from gennari.data.pair_batches import PairBatch, PairBatches
+from gennari.data.patch_images import PatchImages
 from gennari.data.pixels import Normalisation
+from gennari.data.prefetch import Prefetched
 from gennari.execute import Report
 from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import TextureConfig
@@ -38,6 +40,7 @@ class PretrainRow:
         distance_share: the part of the gradient on f(x) that comes from eq. (1): its norm over the sum of the norms of
             both terms' gradients.
         err_dist_mm: mean error on the validation pairs; NaN without any.
+        data_wait_share: part of the time that the training waited for its batches.
     """
 
     step: int
@@ -49,6 +52,7 @@ class PretrainRow:
     weight_norm: float
     distance_share: float
     err_dist_mm: float
+    data_wait_share: float = field(compare=False)  # the one value that a repeated run does not repeat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,7 @@ class PretrainResult:
 def pretrain(
     settings: PretrainSettings,
     texture_config: TextureConfig,
-    images: UInt8[np.ndarray, "n h w"],
+    images: PatchImages,
     patches: PatchTable,
     pairs: PairTable,
     normalisation: Normalisation,
@@ -99,9 +103,14 @@ def pretrain(
     )
     net = _network(settings, texture_config, batches)
     task = _task(settings, net, batches, validation)
-    history = train(
-        net, task, out_dir / "checkpoint.safetensors", fabric or Fabric(accelerator="auto", devices=1), tick
-    )
+    with Prefetched(task.batches, sum(phase.steps for phase in task.phases), settings.loaders) as ahead:
+        history = train(
+            net,
+            replace(task, batches=ahead, observe=lambda: {"data_wait_share": ahead.wait_share(), **task.observe()}),
+            out_dir / "checkpoint.safetensors",
+            fabric or Fabric(accelerator="auto", devices=1),
+            tick,
+        )
     weights = out_dir / "weights.safetensors"
     save_net(weights, net, {"settings": settings.model_dump_json()})
     steps = _steps_per_epoch(settings, batches)
@@ -116,7 +125,7 @@ def _task(
         stage="pretrain",
         phases=(settings.phase(steps),),
         optimiser=settings.optimiser,
-        batches=lambda step: _micro_batches(batches, step, steps, settings.accumulate),
+        batches=partial(_micro_batches, batches, steps, settings.accumulate),
         loss=_loss(net, settings),
         who=lambda batch: f"patches {_some(batch.rows.tolist())}",
         groups=lambda _phase: [(list(net.parameters()), 1.0)],
@@ -125,9 +134,9 @@ def _task(
         log_every=settings.log_every or steps,
         checkpoint_every=settings.checkpoint_every,
         fingerprint=fingerprint(
-            settings.model_dump_json(),
+            settings.model_dump_json(exclude={"loaders"}),
             net.config.model_dump_json(),
-            repr((normalisation.mean, normalisation.std, batches.images.shape)),
+            repr((normalisation.mean, normalisation.std, len(batches.images), batches.images.side_px)),
             pairs.first,
             pairs.second,
             pairs.distance_mm,
@@ -147,7 +156,7 @@ def _network(settings: PretrainSettings, config: TextureConfig, batches: PairBat
     return net.to(memory_format=torch.channels_last) if settings.channels_last else net  # pyright: ignore[reportCallIssue]
 
 
-def _micro_batches(batches: PairBatches, step: int, steps_per_epoch: int, accumulate: int) -> Sequence[PairBatch]:
+def _micro_batches(batches: PairBatches, steps_per_epoch: int, accumulate: int, step: int) -> Sequence[PairBatch]:
     epoch, index = divmod(step, steps_per_epoch)
     last = min((index + 1) * accumulate, batches.per_epoch)
     return [batches.get(epoch, i) for i in range(index * accumulate, last)]

@@ -3,7 +3,16 @@
 import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from gennari.data.augmentation import Augmentation
 
@@ -83,6 +92,8 @@ class PretrainSettings(BaseModel):
         log_every: steps in one row of the history; None: one row an epoch.
         checkpoint_every: steps between checkpoints.
         channels_last: memory layout; about a quarter faster on the CPU.
+        loaders: processes that make batches ahead of the training, 0: none, the training makes them; the batches are
+            the same.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -105,6 +116,7 @@ class PretrainSettings(BaseModel):
     log_every: PositiveInt | None = None
     checkpoint_every: PositiveInt = 200
     channels_last: bool = True
+    loaders: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _learns(self) -> "PretrainSettings":
@@ -139,6 +151,8 @@ class FinetuneSettings(BaseModel):
         atlas_widths: width of each block of the atlas branch; () builds none.
         freeze_texture: keep the image branch's down path as it came (its batch norm statistics too).
         log_every: steps in one row of the history.
+        loaders: processes that make batches ahead of the training, 0: none, the training makes them; the batches are
+            the same.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -162,6 +176,7 @@ class FinetuneSettings(BaseModel):
     log_every: PositiveInt = 20
     checkpoint_every: PositiveInt = 200
     channels_last: bool = True
+    loaders: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> "FinetuneSettings":
