@@ -94,11 +94,58 @@ def test_batches_depend_on_seed_and_step_alone(batches: AreaBatches):
     assert not equal(dataclasses.replace(augmented, seed=3).get(3), third)
 
 
-def test_mirroring_turns_image_labels_and_prior_together(batches: AreaBatches):
+def test_mirroring_turns_image_labels_and_prior_about_one_point(batches: AreaBatches):
     plain = batches.get(0)
     turned = dataclasses.replace(batches, augmentation=Augmentation(mirror=1.0)).get(0)
-    for name in ("image", "labels", "atlas"):
+    for name in ("labels", "atlas"):
         assert torch.equal(getattr(turned, name), getattr(plain, name).flip(-1))
+    # the window reaches 3 px before the output square and 5 behind it, mirrored or not: both show 3 of each side
+    assert torch.equal(turned.image[..., :22], plain.image[..., :22].flip(-1))
+
+
+def test_quarter_turns_are_exact_on_all_three_grids(batches: AreaBatches):
+    plain = batches.get(0)
+    turned = dataclasses.replace(batches, augmentation=Augmentation(quarter_turns=True)).get(0)
+    seen = set()
+    for i in range(len(plain.image)):
+        candidates = [
+            k for k in range(4) if torch.equal(turned.image[i, 0, :22, :22], plain.image[i, 0, :22, :22].rot90(k))
+        ]
+        assert len(candidates) == 1 or not plain.image[i].std() > 0
+        (k, *_) = candidates
+        seen.add(k)
+        assert torch.equal(turned.labels[i], plain.labels[i].rot90(k))
+        assert torch.equal(turned.atlas[i], plain.atlas[i].rot90(k, (-2, -1)))
+    assert seen == {0, 1, 2, 3}
+
+
+def test_a_turned_window_still_shows_its_section_at_one_place_on_all_grids(batches: AreaBatches):
+    """The image tells row + col and the prior its row: together they tell place and angle of each window."""
+    labels = np.full((30, 30), IGNORE, np.uint8)
+    labels[15, 15] = 1  # far from the rim
+    section = LabelledSection(
+        image=np.add.outer(np.arange(120), np.arange(120)).astype(np.uint8),
+        labels=labels,
+        prior=np.tile(np.arange(60, dtype=np.float16)[:, None], (1, 1, 60)),
+    )
+    turning = Augmentation(rotation_deg=180, mirror=0.5)
+    batch = dataclasses.replace(batches, sections=[section], augmentation=turning, batch=60).get(0)
+    angles = []
+    for image, atlas, (_, row, col) in zip(batch.image[:, 0], batch.atlas[:, 0], batch.places.tolist(), strict=True):
+        assert float(image[3:19, 3:19].mean()) == pytest.approx(4 * row + 4 * col + 15, abs=1e-2)
+        assert float(atlas[1:9, 1:9].mean()) == pytest.approx(2 * row + 3.5, abs=1e-2)
+        cos, both = float((atlas[5] - atlas[4]).mean()), float((image[11] - image[10]).mean())
+        assert (both - cos) ** 2 + cos**2 == pytest.approx(1, abs=1e-3)  # both = cos + sin
+        angles.append(np.degrees(np.arctan2(both - cos, cos)))
+    assert np.histogram(angles, bins=4, range=(-180, 180))[0].min() > 5
+    assert (batch.labels == 1).flatten(1).any(dim=1).float().mean() > 0.8  # some turn out of the window
+
+
+def test_blurring_leaves_labels_and_prior_alone(batches: AreaBatches):
+    plain, blurred = batches.get(0), dataclasses.replace(batches, augmentation=Augmentation(blur_px=2.0)).get(0)
+    assert torch.equal(plain.labels, blurred.labels)
+    assert torch.equal(plain.atlas, blurred.atlas)
+    assert not torch.equal(plain.image, blurred.image)
 
 
 def test_sections_without_a_prior_give_an_atlas_of_no_areas(batches: AreaBatches):

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gennari.data.augmentation import Augmentation
 from gennari.data.pixels import Normalisation
-from gennari.data.prepare import prepared
+from gennari.data.prepare import blur, draw_changes, grey_tables
+from gennari.data.turning import Cut, window_grey, window_labels, window_planes
 from gennari.records import BACKGROUND_GREY, IGNORE
 
 
@@ -50,6 +51,22 @@ class WindowGrid:
     atlas_px: int
     atlas_before_px: int
     atlas_stride_px: int
+
+    @property
+    def image(self) -> Cut:
+        """The window on the image's grid."""
+        return Cut(side_px=self.image_px, before_px=self.image_before_px, inner_px=self.output_px * self.stride_px)
+
+    @property
+    def output(self) -> Cut:
+        """The window on the output's grid."""
+        return Cut(side_px=self.output_px, before_px=0, inner_px=self.output_px)
+
+    @property
+    def atlas(self) -> Cut:
+        """The window on the atlas' grid."""
+        inner_px = self.output_px * self.atlas_stride_px
+        return Cut(side_px=self.atlas_px, before_px=self.atlas_before_px, inner_px=inner_px)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,22 +116,25 @@ class AreaBatches:
         """Batch number `step`."""
         rng = np.random.default_rng((self.seed, step))
         places = self._places(rng)
+        shifts = self._prior_shifts(rng)
+        changes = draw_changes(self.augmentation, len(places), rng)
+        tables = grey_tables(changes, self.normalisation)
         grid = self.grid
-        images, atlases, labels = [], [], []
-        for index, row, col in places:
-            section = self.sections[index]
-            corner = np.array([row, col])
-            images.append(_cut(section.image, corner * grid.stride_px - grid.image_before_px, grid.image_px, _GLASS))
-            labels.append(_cut(section.labels, corner, grid.output_px, IGNORE))
+        image = np.empty((len(places), 1, grid.image_px, grid.image_px), np.float32)
+        atlas = np.empty((len(places), self._areas, grid.atlas_px, grid.atlas_px), np.float32)
+        labels = np.empty((len(places), grid.output_px, grid.output_px), np.int64)
+        for i, (index, row, col) in enumerate(places):
+            section, corner, turn = self.sections[index], np.array([row, col]), changes.turn(i)
+            image[i, 0] = window_grey(section.image, corner * grid.stride_px, grid.image, turn, tables[i], _GLASS)
+            blur(image[i, 0], float(changes.blur_px[i]))
+            labels[i] = window_labels(section.labels, corner, grid.output, turn, IGNORE)
             if section.prior is not None:
-                start = corner * grid.atlas_stride_px - grid.atlas_before_px + self._prior_shift(rng)
-                atlases.append(_cut(section.prior, start, grid.atlas_px, 0))
-        image, mirrored = prepared(np.stack(images), self.normalisation, self.augmentation, rng)
-        atlas = np.stack(atlases) if atlases else np.zeros((len(places), 0, grid.atlas_px, grid.atlas_px), np.float32)
+                start = corner * grid.atlas_stride_px + shifts[i]
+                atlas[i] = window_planes(section.prior, start, grid.atlas, turn)
         return AreaBatch(
-            image=torch.from_numpy(image[:, None]),
-            atlas=torch.from_numpy(_mirror(atlas.astype(np.float32), mirrored)),
-            labels=torch.from_numpy(_mirror(np.stack(labels).astype(np.int64), mirrored)),
+            image=torch.from_numpy(image),
+            atlas=torch.from_numpy(atlas),
+            labels=torch.from_numpy(labels),
             places=torch.from_numpy(places),
         )
 
@@ -133,9 +153,14 @@ class AreaBatches:
         shift = rng.integers(self.grid.output_px, size=(self.batch, 2))
         return np.column_stack([pixels[:, 0], pixels[:, 1:] - shift]).astype(np.int64)
 
-    def _prior_shift(self, rng: np.random.Generator) -> np.ndarray:
+    def _prior_shifts(self, rng: np.random.Generator) -> np.ndarray:
         reach = self.augmentation.prior_shift_px
-        return rng.integers(-reach, reach + 1, size=2)
+        return rng.integers(-reach, reach + 1, size=(self.batch, 2))
+
+    @property
+    def _areas(self) -> int:
+        prior = self.sections[0].prior
+        return 0 if prior is None else len(prior)
 
     @cached_property
     def _pixels(self) -> list[np.ndarray]:
@@ -151,22 +176,6 @@ class AreaBatches:
 
 
 _GLASS = int(BACKGROUND_GREY)
-
-
-def _cut(array: np.ndarray, start: np.ndarray, side: int, fill: int) -> np.ndarray:
-    """A square of the last two axes beginning at `start`; `fill` where it leaves the array."""
-    h, w = array.shape[-2:]
-    out = np.full((*array.shape[:-2], side, side), fill, array.dtype)
-    lo, hi = np.maximum(start, 0), np.minimum(start + side, (h, w))
-    if (lo < hi).all():
-        (top, left), (bottom, right) = lo - start, hi - start
-        out[..., top:bottom, left:right] = array[..., lo[0] : hi[0], lo[1] : hi[1]]
-    return out
-
-
-def _mirror(arrays: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-    arrays[mirrored] = arrays[mirrored][..., ::-1]
-    return arrays
 
 
 def _check(section: LabelledSection, grid: WindowGrid, name: str) -> None:

@@ -1,10 +1,13 @@
 """Batches of patch pairs for the pretext task, a pure function of (seed, epoch, index)."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from gennari.data.augmentation import Augmentation
@@ -29,6 +32,7 @@ class PairBatch(NamedTuple):
         first: (p,) index into `images` of each pair's first patch; `second` of its second.
         distance_mm: (p,) along the cortex.
         rows: (u,) rows of the PatchTable.
+        further: (u, t) further targets in their own units; t may be 0.
     """
 
     images: Tensor
@@ -37,6 +41,7 @@ class PairBatch(NamedTuple):
     second: Tensor
     distance_mm: Tensor
     rows: Tensor
+    further: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,7 @@ class PairBatches:
         images: one a row of `patches`.
         pairs: rows of `patches`; give only those of the training split.
         batch: pairs in a batch; the pairs of an epoch are dealt out evenly, so batches may differ by one.
+        further: names of further targets, keys of FURTHER_TARGETS.
     """
 
     images: PatchImages
@@ -56,6 +62,7 @@ class PairBatches:
     batch: int
     seed: int
     augmentation: Augmentation = field(default_factory=Augmentation)
+    further: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.patches):
@@ -87,7 +94,25 @@ class PairBatches:
             second=torch.from_numpy(where[len(chosen) :]),
             distance_mm=_float(self.pairs.distance_mm[chosen]),
             rows=torch.from_numpy(rows.astype(np.int64)),
+            further=_float(further_targets(self.patches.take(rows), self.further)),
         )
+
+
+FURTHER_TARGETS: Mapping[str, Callable[[PatchTable], np.ndarray]] = MappingProxyType(
+    {
+        "curvature": lambda patches: patches.curvature_per_mm,
+        "plane": lambda patches: np.cos(np.deg2rad(patches.plane_angle_deg)),
+    }
+)
+"""What a patch may be asked for beside its place: the mean curvature of the mid surface in 1/mm, and |n · across|, how
+much of the section's normal lies along the cortex's: 0 where layers are cut at right angles. The normal's sign and its
+bearing along the sheet are left out: a patch does not show them, and mirroring or turning it leaves the rest true."""
+
+
+def further_targets(patches: PatchTable, names: Sequence[str]) -> Float[np.ndarray, "n t"]:
+    """Values of the named targets for each patch."""
+    columns = [np.asarray(FURTHER_TARGETS[name](patches), float) for name in names]
+    return np.stack(columns, axis=1) if columns else np.empty((len(patches), 0))
 
 
 def _float(values: np.ndarray) -> Tensor:

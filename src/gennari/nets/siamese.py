@@ -1,5 +1,7 @@
 """The Siamese network of the pretext task: a patch in, a feature vector and a place on the inflated surface out."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -14,14 +16,26 @@ class SiameseNet(nn.Module):
 
     The dense layer is linear (a sigmoid would cap the squared distance). Both outputs are in units of `scale_mm`;
     the coordinates are relative to `centre_mm`. Both are buffers: they are saved and travel with the weights.
+
+    Further targets (the paper's outlook) have a linear head of their own, built only where they are asked for; its
+    outputs are standardised: times `further_sd` plus `further_mean` they are in the target's own unit.
+
+    Args:
+        config: of the texture branch.
+        generator: for the initial weights.
+        further: names of the further targets.
     """
 
     scale_mm: Tensor
     centre_mm: Tensor
+    further_mean: Tensor
+    further_sd: Tensor
 
-    def __init__(self, config: TextureConfig, generator: torch.Generator | None = None):
+    def __init__(
+        self, config: TextureConfig, generator: torch.Generator | None = None, further: Sequence[str] = ()
+    ) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.further = config, tuple(further)
         self.texture = TextureBranch(config, generator)
         cells = siamese_sizes(config, config.patch_px).cells_px
         self.dense = nn.Linear(cells * cells * config.channels[-1], config.features)
@@ -30,11 +44,19 @@ class SiameseNet(nn.Module):
         initialise(self.head, generator)
         self.register_buffer("scale_mm", torch.ones(()))
         self.register_buffer("centre_mm", torch.zeros(3))
+        self.further_head = nn.Linear(config.features, len(self.further)) if self.further else None
+        if self.further_head is not None:
+            initialise(self.further_head, generator)
+            self.register_buffer("further_mean", torch.zeros(len(self.further)))
+            self.register_buffer("further_sd", torch.ones(len(self.further)))
 
-    def forward(self, patches: Float[Tensor, "b 1 h w"]) -> tuple[Float[Tensor, "b f"], Float[Tensor, "b 3"]]:
-        """(features, coordinates) of normalised patches."""
+    def forward(self, patches: Float[Tensor, "b 1 h w"]) -> tuple[Float[Tensor, "b f"], Float[Tensor, "b t"]]:
+        """(features, what is read from them) of normalised patches: three coordinates, then the further targets."""
         features = self.features(patches)
-        return features, self.coordinates(features)
+        coordinates = self.coordinates(features)
+        if self.further_head is None:
+            return features, coordinates
+        return features, torch.cat([coordinates, self.further_head(features)], dim=1)
 
     def features(self, patches: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b f"]:
         """f(x)."""

@@ -31,6 +31,7 @@ class NetRecord(BaseModel):
 
     kind: str
     config: TextureConfig
+    further: tuple[str, ...] = ()
     classes: int = 0
     atlas_channels: int = 0
     atlas_widths: tuple[int, ...] = ()
@@ -39,7 +40,7 @@ class NetRecord(BaseModel):
 def describe(net: SiameseNet | AreaUNet) -> NetRecord:
     """The record of a network."""
     if isinstance(net, SiameseNet):
-        return NetRecord(kind="siamese", config=net.config)
+        return NetRecord(kind="siamese", config=net.config, further=net.further)
     return NetRecord(
         kind="area-unet",
         config=net.config,
@@ -61,7 +62,7 @@ def load_siamese(path: Path) -> SiameseNet:
         InputError: no such file, cut short, or of another network.
     """
     tensors, record = _read_net(path, "siamese")
-    return _filled(SiameseNet(record.config), tensors, path)
+    return _filled(SiameseNet(record.config, further=record.further), tensors, path)
 
 
 def load_area_unet(path: Path) -> AreaUNet:

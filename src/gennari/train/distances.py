@@ -1,10 +1,11 @@
 """Predicted distances of pairs, for err_dist."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from gennari.data.patch_images import PatchImages
 from gennari.data.pixels import Normalisation
@@ -13,6 +14,30 @@ from gennari.nets.siamese import SiameseNet
 from gennari.records import PairTable
 
 PX_AT_ONCE = 2**22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """distance = slope x predicted + offset_mm."""
+
+    slope: float
+    offset_mm: float
+
+    def apply(self, predicted_mm: Float[np.ndarray, "p"]) -> Float[np.ndarray, "p"]:
+        """Calibrated distances."""
+        return self.slope * predicted_mm + self.offset_mm
+
+
+def calibrate(predicted_mm: Float[np.ndarray, "p"], distance_mm: Float[np.ndarray, "p"]) -> Calibration:
+    """The least squares line from predicted to true distances; a constant prediction is given their mean.
+
+    For networks that were never taught a distance: straight distances of two predicted places on the inflated surface
+    are shorter than the way along the cortex. Fit it on training pairs.
+    """
+    predicted, true = np.asarray(predicted_mm, float), np.asarray(distance_mm, float)
+    variance = predicted.var()
+    slope = float(((predicted - predicted.mean()) * (true - true.mean())).mean() / variance) if variance > 0 else 0.0
+    return Calibration(slope=slope, offset_mm=float(true.mean() - slope * predicted.mean()))
 
 
 @torch.inference_mode()

@@ -31,10 +31,19 @@ def coordinate_loss(predicted: Float[Tensor, "b 3"], place: Float[Tensor, "b 3"]
     return (predicted - place).abs().mean()
 
 
+def further_loss(predicted: Float[Tensor, "b t"], target: Float[Tensor, "b t"]) -> Float[Tensor, "t"]:
+    """L1 of each further target (the paper's outlook), both standardised: a mean over patches."""
+    return (predicted - target).abs().mean(dim=0)
+
+
 def weight_norm(parameters: Iterable[Tensor], squared: bool = True) -> Float[Tensor, ""]:
-    """Sum of squares of all weights, or its root (Spitzer et al. 2018, the last term of eq. (3), prints the root)."""
-    total = torch.stack([p.square().sum() for p in parameters]).sum()
-    return total if squared else total.sqrt()
+    """Sum of squares of all weights, or its root (Spitzer et al. 2018, the last term of eq. (3), prints the root).
+
+    The gradient of the root at weights that are all zero is taken as zero.
+    """
+    if squared:
+        return torch.stack([p.square().sum() for p in parameters]).sum()
+    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(p) for p in parameters]))
 
 
 def pretext_loss(
@@ -43,8 +52,9 @@ def pretext_loss(
     norm: Float[Tensor, ""] | float,
     alpha: float,
     weight_penalty: float,
+    further: Float[Tensor, ""] | float = 0.0,
 ) -> Float[Tensor, ""] | float:
-    """l_dist + alpha (l_coord(x1) + l_coord(x2)) + lambda ||w|| (Spitzer et al. 2018, eq. (3)).
+    """l_dist + alpha (l_coord(x1) + l_coord(x2)) + lambda ||w|| (Spitzer et al. 2018, eq. (3)), and further targets.
 
     Args:
         distance: eq. (1).
@@ -52,8 +62,9 @@ def pretext_loss(
         norm: of the convolutions' and batch norms' parameters; the final dense layers are left out.
         alpha: weight of the coordinates, 10 in the paper.
         weight_penalty: lambda, 0.001 in the paper.
+        further: the further targets' losses, summed over both patches and weighted.
     """
-    return distance + alpha * coordinates + weight_penalty * norm
+    return distance + alpha * coordinates + weight_penalty * norm + further
 
 
 def area_loss(logits: Float[Tensor, "b c h w"], labels: Int[Tensor, "b h w"]) -> Float[Tensor, ""]:

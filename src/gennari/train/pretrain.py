@@ -1,6 +1,6 @@
 """The pretext task: a Siamese network learns how far apart two patches lie along the cortex, and where."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
 
-from gennari.data.pair_batches import PairBatch, PairBatches
+from gennari.data.pair_batches import PairBatch, PairBatches, further_targets
 from gennari.data.patch_images import PatchImages
 from gennari.data.pixels import Normalisation
 from gennari.data.prefetch import Prefetched
@@ -22,8 +21,8 @@ from gennari.records import PairTable, PatchTable
 from gennari.train.checkpoint import LogRow, fingerprint
 from gennari.train.distances import predict_distances
 from gennari.train.loop import Task, train
-from gennari.train.losses import coordinate_loss, distance_loss, pretext_loss, weight_norm
-from gennari.train.settings import Phase, PretrainSettings
+from gennari.train.pretext import pretext_terms
+from gennari.train.settings import PretrainSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +36,10 @@ class PretrainRow:
         distance_loss: eq. (1).
         coordinate_loss: eq. (2), summed over both patches, without alpha.
         weight_norm: without lambda.
+        curvature_loss: of that further target, in standard deviations, summed over both patches, without its weight; 0
+            where it is not asked for. `plane_loss` the same.
         distance_share: the part of the gradient on f(x) that comes from eq. (1): its norm over the sum of the norms of
-            both terms' gradients.
+            all terms' gradients. `coordinate_share`, `curvature_share` and `plane_share` are the other terms'.
         err_dist_mm: mean error on the validation pairs; NaN without any.
         data_wait_share: part of the time that the training waited for its batches.
     """
@@ -51,8 +52,13 @@ class PretrainRow:
     coordinate_loss: float
     weight_norm: float
     distance_share: float
+    coordinate_share: float
     err_dist_mm: float
     data_wait_share: float = field(compare=False)  # the one value that a repeated run does not repeat
+    curvature_loss: float = 0.0
+    curvature_share: float = 0.0
+    plane_loss: float = 0.0
+    plane_share: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +106,7 @@ def pretrain(
         batch=settings.batch,
         seed=settings.seed,
         augmentation=settings.augmentation,
+        further=tuple(settings.further),
     )
     net = _network(settings, texture_config, batches)
     task = _task(settings, net, batches, validation)
@@ -126,7 +133,7 @@ def _task(
         phases=(settings.phase(steps),),
         optimiser=settings.optimiser,
         batches=partial(_micro_batches, batches, steps, settings.accumulate),
-        loss=_loss(net, settings),
+        loss=pretext_terms(net, settings),
         who=lambda batch: f"patches {_some(batch.rows.tolist())}",
         groups=lambda _phase: [(list(net.parameters()), 1.0)],
         start_training=lambda model: model.train(),
@@ -140,6 +147,7 @@ def _task(
             pairs.first,
             pairs.second,
             pairs.distance_mm,
+            further_targets(batches.patches, batches.further),
         ),
     )
 
@@ -149,10 +157,14 @@ def _steps_per_epoch(settings: PretrainSettings, batches: PairBatches) -> int:
 
 
 def _network(settings: PretrainSettings, config: TextureConfig, batches: PairBatches) -> SiameseNet:
-    net = SiameseNet(config, torch.Generator().manual_seed(settings.seed))
+    net = SiameseNet(config, torch.Generator().manual_seed(settings.seed), batches.further)
     used = np.unique(np.concatenate([batches.pairs.first, batches.pairs.second]))
     net.scale_mm.fill_(settings.distance_scale_mm)
     net.centre_mm.copy_(torch.from_numpy(batches.patches.inflated_mm[used].mean(axis=0)))
+    if batches.further:
+        targets = further_targets(batches.patches.take(used), batches.further)
+        net.further_mean.copy_(torch.from_numpy(targets.mean(axis=0)))
+        net.further_sd.copy_(torch.from_numpy(np.maximum(targets.std(axis=0), 1e-6)))
     return net.to(memory_format=torch.channels_last) if settings.channels_last else net  # pyright: ignore[reportCallIssue]
 
 
@@ -160,42 +172,6 @@ def _micro_batches(batches: PairBatches, steps_per_epoch: int, accumulate: int, 
     epoch, index = divmod(step, steps_per_epoch)
     last = min((index + 1) * accumulate, batches.per_epoch)
     return [batches.get(epoch, i) for i in range(index * accumulate, last)]
-
-
-def _loss(net: SiameseNet, settings: PretrainSettings) -> Callable[[nn.Module, PairBatch, Phase], Mapping[str, Tensor]]:
-    """Eq. (3) of one batch and its terms. The model is `net`, perhaps wrapped."""
-
-    def terms(model: nn.Module, batch: PairBatch, phase: Phase) -> Mapping[str, Tensor]:
-        del phase
-        features, predicted = model(batch.images)
-        places = (batch.places_mm - net.centre_mm) / net.scale_mm
-        one, two = batch.first, batch.second
-        distance = distance_loss(features[one], features[two], batch.distance_mm / net.scale_mm)
-        coordinates = coordinate_loss(predicted[one], places[one]) + coordinate_loss(predicted[two], places[two])
-        norm = weight_norm(net.texture.parameters(), settings.squared_norm)
-        loss = pretext_loss(
-            distance if settings.use_distance else 0.0,
-            coordinates if settings.use_coordinates else 0.0,
-            norm,
-            settings.alpha,
-            settings.weight_penalty,
-        )
-        parts = (distance * settings.use_distance, settings.alpha * coordinates * settings.use_coordinates)
-        return {
-            "loss": torch.as_tensor(loss),
-            "distance_loss": distance,
-            "coordinate_loss": coordinates,
-            "weight_norm": norm,
-            "distance_share": _share(*parts, features),
-        }
-
-    return terms
-
-
-def _share(one: Tensor, other: Tensor, features: Tensor) -> Tensor:
-    """The first term's part of the gradient on the features."""
-    norms = [torch.autograd.grad(term, features, retain_graph=True)[0].norm() for term in (one, other)]
-    return norms[0] / (norms[0] + norms[1]).clamp(min=1e-12)
 
 
 def _validate(

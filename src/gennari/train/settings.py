@@ -86,6 +86,9 @@ class PretrainSettings(BaseModel):
         use_distance: whether eq. (1) is part of the loss.
         use_coordinates: whether eq. (2) is part of the loss.
         alpha: weight of eq. (2) in eq. (3).
+        curvature_weight: weight of a further target, the mean curvature of the cortex (in its training standard
+            deviations); 0 builds no head for it. The paper's outlook names it and the next.
+        plane_weight: the same for the orientation of the sectioning plane towards the cortex.
         weight_penalty: lambda of eq. (3).
         squared_norm: sum of squares (the usual meaning) or, as eq. (3) prints it, its root.
         distance_scale_mm: millimetres in one unit of the network's outputs.
@@ -110,6 +113,8 @@ class PretrainSettings(BaseModel):
     use_distance: bool = True
     use_coordinates: bool = True
     alpha: NonNegativeFloat = 10.0
+    curvature_weight: NonNegativeFloat = 0.0
+    plane_weight: NonNegativeFloat = 0.0
     weight_penalty: NonNegativeFloat = 0.001
     squared_norm: bool = True
     distance_scale_mm: PositiveFloat = 1.0
@@ -123,6 +128,12 @@ class PretrainSettings(BaseModel):
         if not (self.use_distance or self.use_coordinates):
             raise ValueError("the pretext task needs a target: use_distance or use_coordinates, got neither")
         return self
+
+    @property
+    def further(self) -> dict[str, float]:
+        """The further targets that are asked for, and their weights."""
+        weights = {"curvature": self.curvature_weight, "plane": self.plane_weight}
+        return {name: weight for name, weight in weights.items() if weight > 0}
 
     def phase(self, steps_per_epoch: int) -> Phase:
         """The one phase of the pretext task."""
