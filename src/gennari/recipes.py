@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from gennari.data.augmentation import Augmentation
 from gennari.errors import InputError
@@ -139,6 +139,28 @@ TINY = DEMO.model_copy(
 )
 """Seconds instead of minutes: it shows that everything runs, its figures mean nothing."""
 
+
+class Reproduction(BaseModel):
+    """All that decides the paper's table, beside its data set.
+
+    Attributes:
+        experiment: sampling, networks, pre-training on all patches, fine-tuning.
+        few: patches of the rows that have few.
+        few_epochs: epochs on them.
+        rates: fine-tuning rates tried for every row on validation sections.
+        seeds: of training, and of which patches the few are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    experiment: Experiment
+    few: PositiveInt
+    few_epochs: PositiveInt
+    rates: tuple[PositiveFloat, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+
+
 # 27 or 28 sections a brain, 2.5 mm apart: two tested sections and a validation section in each half, each run with a
 # guard section on both sides, and of 200 such splits the one that leaves the fewest areas out of a part. More runs
 # would guard away what is left to train on (four a brain leave 3 to 7 of 28 sections, two leave 13 or 14)
@@ -153,6 +175,24 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "tiny": TINY,
     }
 )
+
+
+SMALL = Reproduction(name="small", experiment=DEFAULT, few=2500, few_epochs=20, rates=(0.01, 0.02, 0.05))
+TINY_TABLE = Reproduction(
+    name="tiny",
+    experiment=TINY.model_copy(update={"area_split": SplitSettings(blocks=1, test_share=1 / 3, val_share=1 / 3)}),
+    few=60,
+    few_epochs=2,
+    rates=(0.01, 0.02),
+    seeds=(0, 1),
+)
+
+REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType({"small": SMALL, "tiny": TINY_TABLE})
+
+
+def reproduction(name: str) -> Reproduction:
+    """Settings of the paper's table by name (InputError naming those there are)."""
+    return _named(REPRODUCTIONS, name, "table")
 
 
 def experiment(name: str) -> Experiment:

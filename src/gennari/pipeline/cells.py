@@ -11,7 +11,7 @@ from gennari.sources.atomic import write_text
 from gennari.sources.documents import read_json
 
 
-def _nan_for_null(value: object) -> object:
+def nan_for_null(value: object) -> object:
     """JSON has no NaN: what is not known is written as null."""
     if isinstance(value, dict):
         return {key: float("nan") if entry is None else entry for key, entry in value.items()}
@@ -50,7 +50,7 @@ class CellResult(BaseModel):
     key: str
     patches: int
     iterations: int
-    distance: Annotated[DistanceError, BeforeValidator(_nan_for_null)] | None
+    distance: Annotated[DistanceError, BeforeValidator(nan_for_null)] | None
     convergence: tuple[tuple[float, float], ...] = ()
     loss_tail: tuple[tuple[int, float], ...] = ()
     sections: tuple[SectionResult, ...]

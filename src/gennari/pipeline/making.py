@@ -12,31 +12,45 @@ from gennari.phantom.settings import BrainPlan, PhantomSettings
 from gennari.pipeline.stages import locked
 from gennari.recipes import phantom_settings
 
+BUNDLED = "fsaverage5"
+"""Name of the geometry that comes with the package."""
+
 
 def make_phantom(
     out: Path, surfaces: Path | None, preset: str, workers: int | None, tick: Report, on: Sequence[str] = ()
 ) -> None:
-    """Write the phantom of a preset, or finish the one that was begun in `out`.
+    """Write the phantom of a preset; all else as `make_phantom_of`, and InputError for an unknown preset."""
+    make_phantom_of(out, surfaces, phantom_settings(preset), workers, tick, on)
+
+
+def make_phantom_of(
+    out: Path,
+    surfaces: Path | None,
+    settings: PhantomSettings,
+    workers: int | None,
+    tick: Report,
+    on: Sequence[str] = (),
+) -> None:
+    """Write a phantom, or finish the one that was begun in `out`.
 
     Args:
         out: folder of the data set.
         surfaces: folder of GIfTI surfaces; None builds all brains on the bundled fsaverage5.
-        preset: name of the settings.
+        settings: all numbers of it.
         workers: processes; None takes all cores.
         tick: told how far it is.
         on: the brains that stand on `surfaces`, the others on fsaverage5; none named means all whose plan leaves it
             open.
 
     Raises:
-        InputError: unknown preset, no worker, unusable surfaces, `on` without surfaces or with a brain that the preset
+        InputError: no worker, unusable surfaces, `on` without surfaces or with a brain that the preset
             does not have or puts elsewhere, or a folder that holds something else.
     """
     if workers is not None and workers < 1:
         raise InputError(f"drawing takes at least one worker, got {workers}; give --workers a number from 1 up")
-    settings = phantom_settings(preset)
     given = _brains_on_surfaces(settings, surfaces, on)
-    bundled, folder = "fsaverage5", surfaces.resolve().name if surfaces else ""
-    names = {plan.name: folder if plan.name in given else bundled for plan in settings.brains}
+    folder = surfaces.resolve().name if surfaces else ""
+    names = {plan.name: folder if plan.name in given else BUNDLED for plan in settings.brains}
     what = " and ".join(dict.fromkeys(names.values()))
     with locked(out, make=True):
         if claim(out, names, settings):

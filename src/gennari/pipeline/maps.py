@@ -45,7 +45,7 @@ def _segment(run: Run, tick: Report) -> list[Path]:
         for section in sections:
             image = read_full(brain.image_path(section.id), config.spacing_um)
             prior = section_prior(hemispheres, atlas, section, config)
-            tissue = _near_tissue(image, config.output_stride_px, config.spacing_um)
+            tissue = near_tissue(image, config.output_stride_px, config.spacing_um)
             for variant, net in nets.items():
                 found = segment(net, image, prior, grey, mask=tissue, empty_class=0)
                 path = map_path(run, variant, name, section.id)
@@ -55,7 +55,7 @@ def _segment(run: Run, tick: Report) -> list[Path]:
     return outputs
 
 
-def _near_tissue(image: np.ndarray, stride: int, spacing_um: float) -> np.ndarray:
+def near_tissue(image: np.ndarray, stride: int, spacing_um: float) -> np.ndarray:
     """Output pixels within GLASS_MM of anything that is not glass."""
     rows, cols = (-(-side // stride) for side in image.shape)
     padded = np.zeros((rows * stride, cols * stride), bool)

@@ -41,8 +41,13 @@ def patch_images(run: Run, patches: PatchTable, loaders: int = 0) -> PatchImages
         InputError: as `patch_source`, or a section's image is missing or damaged.
     """
     source = patch_source(run, patches)
+    return source if loaders else kept_if_small(source)
+
+
+def kept_if_small(source: PatchImages) -> PatchImages:
+    """The same images, read once and kept in memory where they take little of it."""
     small = len(source) * source.side_px**2 <= IN_MEMORY_BYTES
-    return ImagesInMemory.of(source) if small and not loaders else source
+    return ImagesInMemory.of(source) if small else source
 
 
 def _pack(run: Run, workers: int | None, tick: Report) -> list[Path]:

@@ -1,0 +1,199 @@
+"""One cell of the table: a U-Net fine-tuned, its maps of the held-out sections measured."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from gennari.apply.segment import segment
+from gennari.execute import Tick
+from gennari.metrics.overlap import confusion
+from gennari.nets.area_unet import AreaUNet
+from gennari.nets.sizes import output_spacing_um
+from gennari.nets.weights import load_area_unet
+from gennari.pipeline.compute import finetune_flop, pretext_flop
+from gennari.pipeline.folds import Fold
+from gennari.pipeline.learning import pairs_of
+from gennari.pipeline.maps import near_tissue
+from gennari.pipeline.reproduction import Work
+from gennari.pipeline.row_plans import Row
+from gennari.pipeline.scoring import SectionResult, area_dice, score_section
+from gennari.pipeline.section_store import Place
+from gennari.records import IGNORE, LabelSet
+from gennari.sources.tables import read_pairs, read_patches
+from gennari.train.finetune import FinetuneRow, finetune
+from gennari.train.settings import FinetuneSettings
+
+TAIL_POINTS = 12
+"""Of a fine-tuning's loss that are kept: the last third of its history, thinned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One fine-tuning.
+
+    Attributes:
+        rate: of its first phase; the others keep their proportion to it.
+        steps_factor: times the recipe's steps.
+        judged_on: the part of the fold whose sections are measured.
+    """
+
+    row: Row
+    seed: int
+    rate: float
+    steps_factor: float
+    fold: Fold
+    judged_on: Literal["val", "test"]
+
+    @property
+    def name(self) -> str:
+        """Of its folder and file."""
+        parts = [self.row.name, self.fold.name, str(self.seed)]
+        return "-".join(part for part in parts if part) + (f"-rate-{self.rate:g}" if self.judged_on == "val" else "")
+
+
+class Judged(BaseModel):
+    """What a finished fine-tuning is known by.
+
+    Attributes:
+        dice: over areas, on annotated pixels for a trial that chooses a rate, on all pixels otherwise.
+        loss_tail: (step, loss) of the last third.
+        sections: as they were measured; empty for a trial that chooses a rate.
+        seconds: the last call took.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dice: float
+    iterations: int
+    loss_tail: tuple[tuple[int, float], ...]
+    sections: tuple[SectionResult, ...]
+    seconds: float
+
+
+def run_trial(work: Work, trial: Trial) -> Judged:
+    """Fine-tune, or resume, and measure; made for worker processes."""
+    torch.set_num_threads(work.threads)
+    began = time.monotonic()
+    experiment, out = work.recipe.experiment, work.root / "finetune" / trial.name
+    label_set, init = work.dataset.label_set, None
+    if trial.row.pretext is not None:
+        init = work.pretext_folder(trial.row.pretext, trial.seed) / "weights.safetensors"
+    settings = settings_of(work, trial)
+    done = finetune(
+        settings, experiment.texture, [work.store.labelled(*place) for place in trial.fold.train],
+        work.normalisation, init, out, _silent, classes=len(label_set.names),
+    )  # fmt: skip
+    net = load_area_unet(done.weights)
+    judge = _chosen_by if trial.judged_on == "val" else _measured
+    dice, sections = judge(work, net, getattr(trial.fold, trial.judged_on), label_set, trial.row.atlas)
+    return Judged(
+        dice=dice,
+        iterations=sum(phase.steps for phase in settings.phases),
+        loss_tail=_tail(done.history),
+        sections=tuple(sections),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+def steps_factor(work: Work, row: Row) -> float:
+    """How many times the recipe's steps a row is fine-tuned."""
+    if row.longer != "total":
+        return 3.0 if row.longer == "3x" else 1.0
+    experiment, label_set = work.recipe.experiment, work.dataset.label_set
+    run = work.run()
+    patches, pairs = read_patches(run.path("patches.parquet")), read_pairs(run.path("pairs.parquet"))
+    once = finetune_flop(experiment.finetune, experiment.texture, len(label_set.names), len(label_set.areas))
+    return 1 + pretext_flop(experiment.pretrain, experiment.texture, pairs_of(patches, pairs, "train")) / once
+
+
+def settings_of(work: Work, trial: Trial) -> FinetuneSettings:
+    """The numbers of one fine-tuning."""
+    settings = work.recipe.experiment.finetune
+    first = settings.phases[0].rate
+    phases = tuple(
+        phase.model_copy(
+            update={
+                "rate": trial.rate * phase.rate / first,
+                "steps": round(phase.steps * trial.steps_factor),
+                "halve_at": tuple(round(at * trial.steps_factor) for at in phase.halve_at),
+                "atlas": phase.atlas and trial.row.atlas,
+            }
+        )
+        for phase in settings.phases
+    )
+    return settings.model_copy(update={"seed": trial.seed, "phases": phases})
+
+
+def trial_key(work: Work, trial: Trial) -> str:
+    """A hash of all that decides a trial: the recipe, the row, the fold and the data set."""
+    parts = [
+        work.recipe.model_dump_json(exclude={"seeds", "rates"}),
+        settings_of(work, trial).model_dump_json(),
+        repr(trial),
+        work.fingerprint,
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _maps(work: Work, net: AreaUNet, place: Place, atlas: bool) -> tuple[np.ndarray, float]:
+    """The map of one section, and the seconds it took."""
+    began, config = time.monotonic(), net.config
+    section = work.store.labelled(*place)
+    image = np.asarray(section.image)
+    found = segment(
+        net,
+        image,
+        np.asarray(section.prior) if atlas and section.prior is not None else None,
+        work.normalisation,
+        mask=near_tissue(image, config.output_stride_px, config.spacing_um),
+        empty_class=0,
+    )
+    return found.labels, time.monotonic() - began
+
+
+def _measured(
+    work: Work, net: AreaUNet, places: Sequence[Place], label_set: LabelSet, atlas: bool
+) -> tuple[float, list[SectionResult]]:
+    """Every section against its truth."""
+    results = []
+    for place in places:
+        labels, seconds = _maps(work, net, place, atlas)
+        results.append(
+            score_section(
+                work.store.truth(*place),
+                labels,
+                label_set,
+                output_spacing_um(net.config),
+                brain=place[0],
+                section=place[1],
+                annotated=np.asarray(work.store.labelled(*place).labels) != IGNORE,
+                seconds=round(seconds, 1),
+            )
+        )
+    return area_dice(np.sum([result.confusion for result in results], axis=0), label_set), results
+
+
+def _chosen_by(
+    work: Work, net: AreaUNet, places: Sequence[Place], label_set: LabelSet, atlas: bool
+) -> tuple[float, list[SectionResult]]:
+    """Dice on annotated pixels, which is all that a user has to choose a rate by."""
+    counts = np.zeros((len(label_set.names),) * 2, np.int64)
+    for place in places:
+        labels, _ = _maps(work, net, place, atlas)
+        counts += confusion(np.asarray(work.store.labelled(*place).labels), labels, len(label_set.names))
+    return area_dice(counts, label_set), []
+
+
+def _tail(history: Sequence[FinetuneRow]) -> tuple[tuple[int, float], ...]:
+    last = history[-max(1, len(history) // 3) :]
+    return tuple((row.step, round(row.loss, 4)) for row in last[:: max(1, len(last) // TAIL_POINTS)])
+
+
+def _silent(tick: Tick) -> None:
+    del tick

@@ -1,0 +1,48 @@
+"""How much arithmetic a training takes: for the control that is given as much as pre-training and fine-tuning."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from gennari.nets.area_unet import AreaUNet
+from gennari.nets.siamese import SiameseNet
+from gennari.nets.sizes import TextureConfig, unet_sizes
+from gennari.records import PairTable
+from gennari.train.settings import FinetuneSettings, PretrainSettings
+
+FORWARD_AND_BACK = 3
+"""A training step costs about three forward passes: one forward, two back (for the input and for the weights)."""
+
+
+def pretext_flop(settings: PretrainSettings, texture: TextureConfig, pairs: PairTable) -> float:
+    """Floating point operations of a pre-training; a patch that occurs twice in a batch is run once."""
+    with torch.device("meta"):
+        net, patch = SiameseNet(texture), torch.empty(1, 1, texture.patch_px, texture.patch_px)
+    return FORWARD_AND_BACK * settings.epochs * patches_run(pairs, settings.batch) * _forward(net, patch)
+
+
+def finetune_flop(settings: FinetuneSettings, texture: TextureConfig, classes: int, areas: int) -> float:
+    """Floating point operations of a fine-tuning, phase by phase."""
+    side, stem = settings.window_px, unet_sizes(texture, settings.window_px).stem_px
+    with torch.device("meta"):
+        net = AreaUNet(texture, classes, areas if settings.atlas_widths else 0, settings.atlas_widths)
+        image, atlas = torch.empty(1, 1, side, side), torch.empty(1, areas, stem, stem)
+    return sum(
+        FORWARD_AND_BACK * phase.steps * settings.batch * _forward(net, image, atlas if phase.atlas else None)
+        for phase in settings.phases
+    )
+
+
+def patches_run(pairs: PairTable, batch: int) -> int:
+    """Patches that an epoch runs: those of each batch once (one epoch's order stands for all)."""
+    order = np.random.default_rng(0).permutation(len(pairs))
+    parts = np.array_split(order, max(1, round(len(pairs) / batch)))
+    return sum(len(np.unique([pairs.first[part], pairs.second[part]])) for part in parts)
+
+
+@torch.no_grad()
+def _forward(net: nn.Module, *inputs: torch.Tensor | None) -> int:
+    with FlopCounterMode(display=False) as counter:
+        net.eval()(*inputs)
+    return counter.get_total_flops()
