@@ -130,15 +130,11 @@ def settings_of(work: Work, trial: Trial) -> FinetuneSettings:
     return settings.model_copy(update={"seed": trial.seed, "phases": phases})
 
 
-def trial_key(work: Work, trial: Trial) -> str:
-    """A hash of all that decides a trial: the recipe, the row, the fold and the data set."""
-    parts = [
-        work.recipe.model_dump_json(exclude={"seeds", "rates"}),
-        settings_of(work, trial).model_dump_json(),
-        repr(trial),
-        work.fingerprint,
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+def cell_key(work: Work, row: Row, seed: int, fold: Fold) -> str:
+    """A hash of all that decides a cell but its rate, which the cell names: recipe, row, fold and data set."""
+    recipe = work.recipe.model_dump_json(exclude={"seeds", "rates"})
+    text = "\n".join([recipe, repr((row, seed, fold)), work.fingerprint])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _maps(work: Work, net: AreaUNet, place: Place, atlas: bool) -> tuple[np.ndarray, float]:

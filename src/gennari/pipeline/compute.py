@@ -15,14 +15,14 @@ FORWARD_AND_BACK = 3
 """A training step costs about three forward passes: one forward, two back (for the input and for the weights)."""
 
 
-def pretext_flop(settings: PretrainSettings, texture: TextureConfig, pairs: PairTable) -> float:
+def pretext_flop(settings: PretrainSettings, texture: TextureConfig, pairs: PairTable) -> int:
     """Floating point operations of a pre-training; a patch that occurs twice in a batch is run once."""
     with torch.device("meta"):
         net, patch = SiameseNet(texture), torch.empty(1, 1, texture.patch_px, texture.patch_px)
     return FORWARD_AND_BACK * settings.epochs * patches_run(pairs, settings.batch) * _forward(net, patch)
 
 
-def finetune_flop(settings: FinetuneSettings, texture: TextureConfig, classes: int, areas: int) -> float:
+def finetune_flop(settings: FinetuneSettings, texture: TextureConfig, classes: int, areas: int) -> int:
     """Floating point operations of a fine-tuning, phase by phase."""
     side, stem = settings.window_px, unet_sizes(texture, settings.window_px).stem_px
     with torch.device("meta"):

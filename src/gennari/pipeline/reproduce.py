@@ -1,7 +1,7 @@
 """The paper's table from a data set: pre-trainings, a small grid of rates, cells; each finished once, then the page."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from gennari.errors import InputError
 from gennari.execute import Report, Tick, run_tasks, usable_cores
-from gennari.pipeline.cell_work import Judged, Trial, run_trial, steps_factor, trial_key
-from gennari.pipeline.cells import CellResult, read_cells, write_cell
+from gennari.pipeline.cell_work import Judged, Trial, cell_key, run_trial, steps_factor
+from gennari.pipeline.cells import CellResult, read_cell, read_cells, write_cell
 from gennari.pipeline.folds import Fold, Splitting, folds_of
 from gennari.pipeline.given import area_table, atlas_results, observer_results
 from gennari.pipeline.pretext_sources import prepare_source
@@ -51,7 +52,7 @@ class Request:
     workers: int | None = None
 
 
-class ChosenRate(BaseModel):
+class TriedRate(BaseModel):
     """A file of the grid: one rate of one row on the first seed's validation sections.
 
     Attributes:
@@ -98,6 +99,9 @@ def reproduce(dataset: Path, out: Path, results: Path, request: Request, tick: R
     )
 
 
+_Cell = tuple[Row, int, Fold]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Table:
     """One call's work, in waves of independent tasks."""
@@ -111,59 +115,79 @@ class _Table:
     tick: Report
 
     def make(self) -> None:
-        self._prepare("pretext")
+        prepare_source(self.work, "pretext", None, self.tick)
         prepare_normalisation(self.work, self.tick)
         folds = folds_of(self.work, self.request.split, self.tick)
         cells = product(self.rows, self.seeds, folds)
-        missing = [cell for cell in cells if not self._path(*cell).exists()]
+        missing = [cell for cell in cells if not self._finished(*cell)]
         places = sorted({place for fold in folds for part in (fold.train, fold.val, fold.test) for place in part})
         texture = self.work.recipe.experiment.texture
         fill_store(self.work.store, self.work.dataset, places, texture, self.workers, self.tick)
         self._seedless(folds)
-        self._pretexts(missing)
-        rates = {fold.name: self._rates(fold, missing) for fold in folds}
+        grid = self._grid(missing)
+        self._pretrain(missing, [trial for trial in grid if not self._tried(trial)])
+        rates = self._rates(grid)
         trials = [
-            self._trial(row, seed, rates[fold.name][row.rate_of or row.name], fold) for row, seed, fold in missing
+            self._trial(row, seed, rates[row.rate_of or row.name, fold.name], fold) for row, seed, fold in missing
         ]
+        self._run(trials, "cells", self._keep)
+
+    def _finished(self, row: Row, seed: int, fold: Fold) -> bool:
+        """Whether a cell's file stands; InputError if it was made from something else."""
+        path = self._path(row, seed, fold)
+        if not path.exists():
+            return False
+        return self._same(path, read_cell(path).key, cell_key(self.work, row, seed, fold))
+
+    def _same(self, path: Path, key: str, wanted: str) -> bool:
+        if key != wanted:
+            raise InputError(
+                f"a table's cells are all made with one recipe on one data set, but {path} was made with another; "
+                "give another folder with --results, or delete its cells to make them again"
+            )
+        return True
+
+    def _pretrain(self, missing: Sequence[_Cell], untried: Sequence[Trial]) -> None:
+        """Pre-train what missing cells and rates start from; each kind of patches is sampled first."""
+        starts = [(row.pretext, seed) for row, seed, _ in missing] + [(t.row.pretext, t.seed) for t in untried]
+        wanted = list(dict.fromkeys((pretext, seed) for pretext, seed in starts if pretext is not None))
+        sources: dict[Source, None] = dict.fromkeys(pretext.source for pretext, _ in wanted)
+        for source in sources:
+            prepare_source(self.work, source, self.request.surfaces, self.tick)
         run_tasks(
-            partial(run_trial, self.work), trials, workers=self.workers, tick=self.tick, stage="cells", name=_name,
-            keep=self._keep,
+            partial(_pretrained, self.work), wanted, workers=self.workers, tick=self.tick, stage="pre-training",
+            name=lambda task: f"{task[0].name}, seed {task[1]}",
         )  # fmt: skip
 
-    def _prepare(self, source: Source) -> None:
-        prepare_source(self.work, source, self.request.surfaces, self.tick)
-
-    def _pretexts(self, missing: Sequence[tuple[Row, int, Fold]]) -> None:
-        """Pre-train what the missing cells start from; those of one kind of patches need them sampled first."""
-        wanted: dict[tuple[str, int], tuple[Pretext, int]] = {}
-        tuned = self.seeds[0]
-        for row, seed, _ in missing:
-            for number in {seed, tuned} if not row.rate_of else {seed}:
-                if row.pretext is not None:
-                    wanted[row.pretext.name, number] = (row.pretext, number)
-        sources: dict[Source, None] = dict.fromkeys(pretext.source for pretext, _ in wanted.values())
-        for source in sources:
-            self._prepare(source)
-        run_tasks(partial(_pretrained, self.work), list(wanted.values()), workers=self.workers, tick=self.tick,
-                  stage="pre-training", name=lambda task: f"{task[0].name}, seed {task[1]}")  # fmt: skip
-
-    def _rates(self, fold: Fold, missing: Sequence[tuple[Row, int, Fold]]) -> dict[str, float]:
-        """The best rate of each row that the missing cells need: on validation sections, with the first seed."""
-        names = {row.rate_of or row.name for row, _, of in missing if of == fold}
-        rows = chosen_rows(tuple(sorted(names)), False) if names else ()
-        grid = [
+    def _grid(self, missing: Sequence[_Cell]) -> list[Trial]:
+        """All rates of each row that missing cells take theirs from, in each of their folds, with the first seed."""
+        wanted = dict.fromkeys((row.rate_of or row.name, fold) for row, _, fold in missing)
+        return [
             self._trial(row, self.seeds[0], rate, fold, judged_on="val")
-            for row in rows
+            for name, fold in wanted
+            for row in chosen_rows((name,), False)
             for rate in self.work.recipe.rates
         ]
-        left = [trial for trial in grid if not self._tuning_path(trial).exists()]
-        run_tasks(partial(run_trial, self.work), left, workers=self.workers, tick=self.tick, stage="rates", name=_name,
-                  keep=self._keep_rate)  # fmt: skip
-        best: dict[str, float] = {}
-        for row in rows:
-            found = [read_json(self._tuning_path(trial), ChosenRate) for trial in grid if trial.row == row]
-            best[row.name] = max(found, key=lambda rate: rate.dice).rate
-        return best
+
+    def _tried(self, trial: Trial) -> bool:
+        path = self._tuning_path(trial)
+        return path.exists() and self._same(path, read_json(path, TriedRate).key, self._key(trial))
+
+    def _rates(self, grid: Sequence[Trial]) -> dict[tuple[str, str], float]:
+        """The best rate by row and fold: the highest Dice on annotated pixels of validation sections."""
+        self._run([trial for trial in grid if not self._tried(trial)], "rates", self._keep_rate)
+        found = [read_json(self._tuning_path(trial), TriedRate) for trial in grid]
+        best: dict[tuple[str, str], TriedRate] = {}
+        for tried in found:
+            place = (tried.row, tried.fold)
+            best[place] = max(best.get(place, tried), tried, key=lambda rate: rate.dice)
+        return {place: tried.rate for place, tried in best.items()}
+
+    def _run(self, trials: Sequence[Trial], stage: str, keep: Callable[[Trial, Judged], None]) -> None:
+        run_tasks(
+            partial(run_trial, self.work), trials, workers=self.workers, tick=self.tick, stage=stage,
+            name=lambda trial: trial.name, keep=keep,
+        )  # fmt: skip
 
     def _seedless(self, folds: Sequence[Fold]) -> None:
         """The atlas alone and the observers: measured once for each fold, beside whatever else is made."""
@@ -181,10 +205,13 @@ class _Table:
         factor = steps_factor(self.work, row)
         return Trial(row=row, seed=seed, rate=rate, steps_factor=factor, fold=fold, judged_on=judged_on)
 
+    def _key(self, trial: Trial) -> str:
+        return cell_key(self.work, trial.row, trial.seed, trial.fold)
+
     def _keep(self, trial: Trial, judged: Judged) -> None:
         start = trial.row.pretext
         pretext = None if start is None else train_pretext(self.work, start, trial.seed, _silent)
-        cell = self._cell(trial.row.name, trial.seed, trial_key(self.work, trial), judged.sections)
+        cell = self._cell(trial.row.name, trial.seed, self._key(trial), judged.sections)
         update: dict[str, object] = {
             "rate": trial.rate, "iterations": judged.iterations, "loss_tail": judged.loss_tail,
             "seconds": judged.seconds + (pretext.seconds if pretext else 0),
@@ -194,9 +221,9 @@ class _Table:
         write_cell(self._path(trial.row, trial.seed, trial.fold), cell.model_copy(update=update))
 
     def _keep_rate(self, trial: Trial, judged: Judged) -> None:
-        found = ChosenRate(
+        found = TriedRate(
             row=trial.row.name, fold=trial.fold.name, rate=trial.rate, dice=judged.dice, iterations=judged.iterations,
-            key=trial_key(self.work, trial), seconds=judged.seconds,
+            key=self._key(trial), seconds=judged.seconds,
         )  # fmt: skip
         write_json(self._tuning_path(trial), found)
 
@@ -223,7 +250,3 @@ def _pretrained(work: Work, task: tuple[Pretext, int]) -> PretextResult:
 
 def _silent(tick: Tick) -> None:
     del tick
-
-
-def _name(trial: Trial) -> str:
-    return trial.name
