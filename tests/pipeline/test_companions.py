@@ -44,9 +44,10 @@ def test_size_free_distances_and_areas_are_means_over_sections(make_cell):
 
 def test_confusions_are_sorted_by_the_distance_of_the_areas(make_cell):
     found = of([make_cell("baseline", 1, HITS)])  # the two areas lie 15 mm apart: third bin; 20 of 40 were right
-    assert found.confused_share == pytest.approx((0, 0, 0.5, 0, 0))
+    assert list(found.confused_share.values()) == [0, 0, 0.5, 0, 0]
+    assert list(found.confused_share) == ["touching", "0–10 mm", "10–20 mm", "20–40 mm", "> 40 mm"]
     assert found.given_no_area_share == 0
-    assert of([make_cell("baseline", 1, HITS, area_distance_mm=None)]).confused_share == ()
+    assert of([make_cell("baseline", 1, HITS, area_distance_mm=None)]).confused_share == {}
 
 
 def test_borders_are_pooled_and_those_never_predicted_are_a_share(make_cell):
@@ -90,3 +91,13 @@ def test_folds_of_a_seed_add_their_seconds_and_all_rates_are_named(make_cell):
     assert found.seconds == 120.0
     assert found.rates == (0.01, 0.02)
     assert (found.patches, found.iterations) == (0, 400)
+
+
+def test_the_size_of_areas_is_off_by_what_is_predicted_too_much_or_too_little(make_cell):
+    cell = make_cell("baseline", 1, {("A", 1): 20})
+    counts = np.diag([50, 40, 20, 20])
+    counts[3, 2] = 10  # area one gets 30 for 20, area two 20 for 30
+    section = cell.sections[0].model_copy(update={"confusion": tuple(map(tuple, counts.tolist()))})
+    found = of([cell.model_copy(update={"sections": (section,)})])
+    assert found.extent_error_share == pytest.approx((10 / 20 + 10 / 30) / 2)
+    assert of([cell]).extent_error_share == 0

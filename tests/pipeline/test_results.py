@@ -12,7 +12,6 @@ from gennari.errors import InputError
 from gennari.pipeline.results import write_results
 from gennari.pipeline.rows import CONTROLS, PAPER_DICE_FALL, PAPER_ERR_SEG_FALL, ROWS, label
 from gennari.pipeline.statistics import make_table
-from gennari.pipeline.table_page import distance_bins
 from gennari.pipeline.table_words import notes, text_table
 from gennari.report.style import to_png
 
@@ -120,4 +119,3 @@ def test_the_papers_gains_are_those_of_its_table():
 def test_labels_say_the_number_of_patches():
     assert [label("many-L", n) for n in (0, 800, 18_000, 18_500)] == ["many, L", "800, L", "18k, L", "18.5k, L"]
     assert label("baseline", 0) == "baseline"
-    assert distance_bins() == ["touching", "0–10 mm", "10–20 mm", "20–40 mm", "> 40 mm"]

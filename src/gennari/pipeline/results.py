@@ -9,11 +9,12 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from gennari.pipeline.cells import CellResult
+from gennari.pipeline.companions import distance_bins
 from gennari.pipeline.rows import BASELINE, FULL, ROWS
 from gennari.pipeline.stacks import Stack
 from gennari.pipeline.statistics import make_table
 from gennari.pipeline.table import RowResult, Table
-from gennari.pipeline.table_page import distance_bins, markdown
+from gennari.pipeline.table_page import markdown
 from gennari.pipeline.table_words import csv_table, text_table
 from gennari.report.chart_figures import Curve, CurvePanel, confusion_figure, training_curves
 from gennari.report.style import to_png
@@ -99,7 +100,7 @@ def _figures(table: Table) -> Iterator[tuple[str, str, str, Figure]]:
             "Of the areas' pixels, those given another area, by the distance of the two areas along the surface.",
             confused_by_distance_figure(
                 distance_bins(),
-                {row.label: row.beside.confused_share for row in far},
+                {row.label: list(row.beside.confused_share.values()) for row in far},
                 {row.label: row.beside.given_no_area_share for row in far},
             ),
         )
