@@ -163,6 +163,12 @@ def test_a_table_of_a_half_finished_run_says_what_is_missing(make_cell, rng):
     assert table.row("few-L").label == "2k, L"
 
 
+def test_rows_that_were_not_planned_have_no_line_unless_they_are_there(make_cell, rng):
+    cells = [make_cell("baseline", 1, {("A", 1): 10}), make_cell("few-L", 1, {("A", 1): 12})]
+    table = make_table(cells, rng, rows=("baseline", "many-L"))
+    assert [row.name for row in table.rows] == ["baseline", "few-L", "many-L"]
+
+
 def test_the_document_has_the_promised_keys(make_cell, rng):
     hits = spread_hits(rng)
     cells = [make_cell(row, 1, hits) for row in (*ROWS, *CONTROLS)]
