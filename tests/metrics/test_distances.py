@@ -33,3 +33,9 @@ def test_the_section_predictor_says_the_median_of_its_bin():
     gap = np.repeat([0.0, 10.0], 10)
     mm = np.concatenate([np.full(10, 5.0), np.full(10, 50.0)])
     assert section_predictor_mm(gap, mm, np.array([1.0, 12.0]), bins=2).tolist() == [5.0, 50.0]
+
+
+def test_the_section_predictor_stands_beside_err_dist():
+    true, said = np.array([10.0, 20.0, 40.0]), np.array([13.0, 20.0, 34.0])
+    assert distance_error(true, true, section_only=said).section_only_mm == pytest.approx(3.0)
+    assert np.isnan(distance_error(true, true).section_only_mm)

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from gennari.metrics.overlap import dice_per_class
-from gennari.pipeline.ceiling import Ceiling, ceiling, ceiling_words
+from gennari.pipeline.ceiling import Ceiling, ceiling, ceiling_words, mutual_sections
 from gennari.pipeline.demo import outcome
 from gennari.pipeline.evaluation import Summary, evaluate_stage
 from gennari.pipeline.learning import read_distance_error
@@ -56,6 +56,18 @@ def test_a_data_set_that_does_not_know_its_observers_has_none(two):
     assert brain.observers(brain.sections[0].id) is None
     assert ceiling(two, {"A": brain.sections}) is None
     assert ceiling(two, {"A": brain.sections[1:]}) is not None
+
+
+def test_the_observers_stand_in_a_cell_with_their_confusions_only(two):
+    brain = two.brain("A")
+    found = mutual_sections(two, {"A": brain.sections})
+    assert found is not None
+    assert [(s.brain, s.section) for s in found] == [("A", section.id) for section in brain.sections]
+    assert found[0].confusion == _counts((3, 3, 6), (3, 4, 2))
+    assert found[0].error is None
+    (brain.folder / "truth" / f"{brain.sections[0].id:04d}.observers.json").unlink()
+    assert mutual_sections(two, {"A": brain.sections}) is None
+    assert mutual_sections(two, {}) is None
 
 
 def test_the_line_says_how_far_two_observers_agree():

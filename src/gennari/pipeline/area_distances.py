@@ -18,7 +18,7 @@ def area_distances_mm(
 
     An area is where the atlas holds it the most probable class, other cortex having what the areas leave; an area that
     is so nowhere is the vertex where it is most probable. Areas that touch are 0 apart. The front is not calibrated
-    (about 1 % long), since distances are sorted into bins of a centimetre and more.
+    and good to about 3 %, since distances are sorted into bins of a centimetre and more.
 
     Raises:
         InputError: an area has no probability on a hemisphere, or no way leads from it to another.

@@ -1,7 +1,7 @@
 """A cell of the paper's table: one row with one seed, all that was measured of it, and its JSON."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
@@ -60,7 +60,7 @@ class CellResult(BaseModel):
     area_distance_mm: tuple[tuple[float, ...], ...] | None = None
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _fits(self) -> "CellResult":
         size, areas = len(self.classes), len(self.classes) - self.first_area
         for section in self.sections:
             matrices = [section.confusion, section.annotated_confusion or section.confusion]

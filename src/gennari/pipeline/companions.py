@@ -1,7 +1,8 @@
 """What stands beside Dice and err_seg in a row: err_dist, sizes in µm, borders in mm, confusions by distance."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -47,8 +48,10 @@ class Companions:
         area_mm2: evaluated of a section; err_seg falls as one over its root.
         border_median_mm, border_p95_mm, border_missing_share: over all pairs of areas that touch.
         borders: by pair.
-        confused_share: of the areas' pixels, those given another area by how far that lies (CONFUSED_EDGES_MM).
+        confused_share: of the areas' pixels, those given another area by how far that lies (`distance_bins`).
         given_no_area_share: of the areas' pixels, those given tissue or other cortex.
+        extent_error_share: |predicted - true| / true pixels of an area on all held-out sections, mean over areas and
+            seeds; hemispheres together.
         still_learning: seeds whose fine-tuning loss was still falling at the end.
         seconds: of a seed.
     """
@@ -74,8 +77,9 @@ class Companions:
     border_p95_mm: float = NAN
     border_missing_share: float = NAN
     borders: tuple[PairBorder, ...] = ()
-    confused_share: tuple[float, ...] = ()
+    confused_share: Mapping[str, float] = field(default_factory=dict)
     given_no_area_share: float = NAN
+    extent_error_share: float = NAN
     still_learning: tuple[int, ...] = ()
     seconds: float = NAN
 
@@ -110,6 +114,7 @@ def companions(stack: Stack, gathered: Gathered) -> Companions:
         borders=_by_pair(borders, gathered.classes),
         confused_share=_confused(stack, gathered),
         given_no_area_share=_given_no_area(stack, gathered.first_area),
+        extent_error_share=_extent_error(stack, gathered.first_area),
         still_learning=tuple(
             seed
             for seed, folds in zip(stack.seeds, stack.cells, strict=True)
@@ -117,6 +122,12 @@ def companions(stack: Stack, gathered: Gathered) -> Companions:
         ),
         seconds=sum(cell.seconds for cell in cells) / len(stack.seeds),
     )
+
+
+def distance_bins() -> list[str]:
+    """Names of the bins of confusions by distance."""
+    between = [f"{low:g}–{high:g} mm" for low, high in pairwise(CONFUSED_EDGES_MM)]
+    return ["touching", *between, f"> {CONFUSED_EDGES_MM[-1]:g} mm"]
 
 
 def still_falling(loss: Sequence[float]) -> bool:
@@ -168,16 +179,23 @@ def _by_pair(borders: Sequence[BorderDistances], classes: Sequence[str]) -> tupl
     )
 
 
-def _confused(stack: Stack, gathered: Gathered) -> tuple[float, ...]:
+def _confused(stack: Stack, gathered: Gathered) -> dict[str, float]:
     """Pixels pooled over sections, then the mean over seeds."""
     distance_mm, pooled = gathered.area_distance_mm, stack.counts.sum(axis=1)
     if distance_mm is None:
-        return ()
+        return {}
     shares = [confused_by_distance(counts, distance_mm, gathered.first_area, CONFUSED_EDGES_MM) for counts in pooled]
-    return tuple(np.mean(shares, axis=0).tolist())
+    return dict(zip(distance_bins(), np.mean(shares, axis=0).tolist(), strict=True))
 
 
 def _given_no_area(stack: Stack, first_area: int) -> float:
     of_areas = stack.counts.sum(axis=1)[:, first_area:]
     shares = [counts[:, :first_area].sum() / counts.sum() if counts.any() else NAN for counts in of_areas]
     return _mean(shares)
+
+
+def _extent_error(stack: Stack, first_area: int) -> float:
+    pooled = stack.counts.sum(axis=1)
+    true, predicted = pooled.sum(axis=2)[:, first_area:], pooled.sum(axis=1)[:, first_area:]
+    error = np.divide(np.abs(predicted - true), true, out=np.full(true.shape, np.nan), where=true > 0)
+    return float(mean_known(error.ravel()))

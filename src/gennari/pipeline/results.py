@@ -1,6 +1,6 @@
 """The files that tell the table: Markdown, CSV, JSON and figures, from finished cells alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,11 +9,12 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from gennari.pipeline.cells import CellResult
+from gennari.pipeline.companions import distance_bins
 from gennari.pipeline.rows import BASELINE, FULL, ROWS
 from gennari.pipeline.stacks import Stack
 from gennari.pipeline.statistics import make_table
 from gennari.pipeline.table import RowResult, Table
-from gennari.pipeline.table_page import distance_bins, markdown
+from gennari.pipeline.table_page import markdown
 from gennari.pipeline.table_words import csv_table, text_table
 from gennari.report.chart_figures import Curve, CurvePanel, confusion_figure, training_curves
 from gennari.report.style import to_png
@@ -40,6 +41,7 @@ def write_results(
     cells: Sequence[CellResult],
     rng: np.random.Generator,
     seeds: Sequence[int] | None = None,
+    rows: Collection[str] = tuple(ROWS),
     stem: str = "reproduce",
 ) -> Results:
     """Write `<stem>.md`, `.csv`, `.json` and the figures `<stem>-*.png` of what is finished so far, each atomically.
@@ -49,12 +51,13 @@ def write_results(
         cells: of one split and one geometry, in any order.
         rng: for the draws of the intervals; the same state gives the same files.
         seeds: that were planned, so that missing ones are said; None takes those that occur.
+        rows: of the paper's that were planned, likewise.
         stem: of all file names.
 
     Raises:
         InputError: the cells do not make one table (`pipeline/stacks.py`).
     """
-    table = make_table(cells, rng, seeds)
+    table = make_table(cells, rng, seeds, rows)
     shown, paths = [], []
     for name, title, caption, figure in _figures(table):
         paths.append(folder / f"{stem}-{name}.png")
@@ -99,7 +102,7 @@ def _figures(table: Table) -> Iterator[tuple[str, str, str, Figure]]:
             "Of the areas' pixels, those given another area, by the distance of the two areas along the surface.",
             confused_by_distance_figure(
                 distance_bins(),
-                {row.label: row.beside.confused_share for row in far},
+                {row.label: list(row.beside.confused_share.values()) for row in far},
                 {row.label: row.beside.given_no_area_share for row in far},
             ),
         )
@@ -133,7 +136,7 @@ def _forests(table: Table) -> Iterator[tuple[str, str, str, Figure]]:
                     )
                     for name, which in (("Dice", "dice"), ("err_seg", "err_seg"))
                 ],
-                first_control=len(table.rows) - 1,
+                first_control=sum(row.name != BASELINE for row in table.rows),
             ),
         )
     against = [row for row in table.controls if not np.isnan(row.full_dice.value)]

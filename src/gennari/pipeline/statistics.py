@@ -1,6 +1,6 @@
 """The paper's table from finished cells: one record a row, with paired intervals and the printed numbers beside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,13 +25,19 @@ from gennari.pipeline.stacks import Gathered, Stack, gather
 from gennari.pipeline.table import GOOD_DICE, RowResult, Table
 
 
-def make_table(cells: Sequence[CellResult], rng: np.random.Generator, seeds: Sequence[int] | None = None) -> Table:
+def make_table(
+    cells: Sequence[CellResult],
+    rng: np.random.Generator,
+    seeds: Sequence[int] | None = None,
+    rows: Collection[str] = tuple(ROWS),
+) -> Table:
     """The table of what is finished so far.
 
     Args:
         cells: of one split and geometry, in any order.
         rng: draws brains, sections within brains and seeds; the same draws for all rows.
         seeds: that were planned; None takes those that occur.
+        rows: of the paper's that were planned; they have their line even before they are finished.
 
     Raises:
         InputError: as `gather`.
@@ -44,9 +50,12 @@ def make_table(cells: Sequence[CellResult], rng: np.random.Generator, seeds: Seq
         for name, stack in gathered.stacks.items()
         if stack.seeds
     }
-    rows = tuple(_row(name, gathered, of_rows, draws) for name in ROWS)
-    controls = tuple(_row(name, gathered, of_rows, draws) for name in CONTROLS if name in gathered.stacks)
-    return Table(rows=rows, controls=controls, gathered=gathered)
+    shown = [name for name in ROWS if name in rows or name in gathered.stacks]
+    return Table(
+        rows=tuple(_row(name, gathered, of_rows, draws) for name in shown),
+        controls=tuple(_row(name, gathered, of_rows, draws) for name in CONTROLS if name in gathered.stacks),
+        gathered=gathered,
+    )
 
 
 _OfRows = Mapping[str, tuple[Float[np.ndarray, "d s"], Float[np.ndarray, "d s"]]]

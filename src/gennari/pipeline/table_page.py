@@ -1,11 +1,10 @@
 """The paper's table as a page of Markdown; every number on it comes from the cells."""
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 
 import numpy as np
 
-from gennari.pipeline.companions import CONFUSED_EDGES_MM
+from gennari.pipeline.companions import distance_bins
 from gennari.pipeline.estimates import DRAWS
 from gennari.pipeline.rows import BASELINE, FULL, PRINTED_LABELS
 from gennari.pipeline.table import GOOD_DICE, RowResult, Table
@@ -98,14 +97,14 @@ def _beside(table: Table) -> str:
     heads = (
         "row", "Dice, all classes", "Dice, other cortex", f"areas above {GOOD_DICE:g}", "Dice, annotated pixels",
         "err_seg, annotated pixels", "err_seg without absent classes", "their share of Σd², %", "pixel distance, µm",
-        "RMS, µm", "wrong pixels, %", "area of a section, mm²",
+        "RMS, µm", "wrong pixels, %", "size of areas off by, %", "area of a section, mm²",
     )  # fmt: skip
     return _table(heads, [
         (
             row.label, number(row.dice_classes, 3), number(row.dice_other, 3), str(row.areas_above),
             number(of.dice_annotated, 3), number(of.err_seg_annotated, 2), number(of.err_seg_present, 2),
             number(100 * of.absent_share, 1), number(of.pixel_distance_um, 0), number(of.rms_distance_um, 0),
-            number(100 * of.wrong_share, 1), number(of.area_mm2, 0),
+            number(100 * of.wrong_share, 1), number(100 * of.extent_error_share, 1), number(of.area_mm2, 0),
         )
         for row in _all(table, _finished)
         for of in (row.beside,)
@@ -118,7 +117,7 @@ def _confused(table: Table) -> str:
         return ""
     heads = ("row", "no area, %", *(f"{name}, %" for name in distance_bins()))
     shares = _table(heads, [
-        (row.label, *(number(100 * share, 2) for share in (of.given_no_area_share, *of.confused_share)))
+        (row.label, *(number(100 * share, 2) for share in (of.given_no_area_share, *of.confused_share.values())))
         for row in rows
         for of in (row.beside,)
     ])  # fmt: skip
@@ -164,13 +163,6 @@ def _training(table: Table) -> str:
         for row in _all(table, _finished)
         for of in (row.beside,)
     ])  # fmt: skip
-
-
-def distance_bins() -> list[str]:
-    """Names of the bins of confusions by distance."""
-    edges = CONFUSED_EDGES_MM
-    between = [f"{low:g}–{high:g} mm" for low, high in pairwise(edges)]
-    return ["touching", *between, f"> {edges[-1]:g} mm"]
 
 
 def _all(table: Table, wanted: Callable[[RowResult], bool]) -> list[RowResult]:

@@ -34,7 +34,7 @@ def text_table(table: Table) -> str:
 def csv_table(table: Table) -> str:
     """One line a row or control, every number that is not a list."""
     flat = [
-        {"kind": kind, **row.flat()}
+        {"kind": kind, "finished": seeds_words(row), **row.flat()}
         for kind, part in (("row", table.rows), ("control", table.controls))
         for row in part
     ]

@@ -85,7 +85,11 @@ class GeodesicSolver:
         return self._settle(self.front_from_vertex(v), self._points[v], self._points)
 
     def from_vertices(self, vertices: Int[np.ndarray, "n"]) -> Float[np.ndarray, "v"]:
-        """Distances from the nearest of several vertices to all; NaN where they cannot be reached."""
+        """Distances from a set of vertices to all; NaN where they cannot be reached.
+
+        Neighbours in the set stand for the edge between them too, so beside it distances run to the edge, not to its
+        ends. Where fronts of vertices far apart meet, they may be 2 % short.
+        """
         return self.calibration.apply(_or_nan(run_front(self._straightened, vertices, np.zeros(len(vertices)))))
 
     def from_point(self, face: int, weights: Float[np.ndarray, "3"]) -> Float[np.ndarray, "v"]:

@@ -8,7 +8,7 @@ from gennari.surface.mesh import edges
 
 
 def region_distances_mm(solver: GeodesicSolver, region: Int[np.ndarray, "v"], count: int) -> Float[np.ndarray, "r r"]:
-    """Length of the shortest way along the surface from each region to each other, between their nearest vertices.
+    """Length of the shortest way along the surface from each region to each other, from edge to vertex.
 
     Regions that an edge of the mesh joins touch: their distance is 0, as is that of a region to itself. NaN for a
     region without vertices and where no way leads from one to the other.
