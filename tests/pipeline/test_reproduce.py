@@ -12,9 +12,13 @@ from gennari.errors import InputError
 from gennari.execute import Tick
 from gennari.nets.weights import load_siamese
 from gennari.pipeline import reproduce as module
+from gennari.pipeline.cell_work import steps_factor
 from gennari.pipeline.cells import CellResult, read_cell
+from gennari.pipeline.compute import finetune_flop, pretext_flop
 from gennari.pipeline.making import make_phantom_of
+from gennari.pipeline.pretext_sets import set_of_run
 from gennari.pipeline.reproduce import Request, reproduce
+from gennari.pipeline.reproduction import Work
 from gennari.pipeline.results import Results
 from gennari.pipeline.row_plans import CONTROLS, PAPER_ROWS, chosen_rows
 from gennari.recipes import Reproduction
@@ -167,7 +171,6 @@ def test_controls_start_from_what_their_names_say(dataset: Path, made: Path) -> 
     cells, work = _cells(made), made / "work"
     assert {f"{name}-0" for name in names} <= set(cells)
     assert cells["baseline-3x-0"].iterations == 18
-    assert cells["baseline-total-0"].iterations > 18
     assert cells["baseline-3x-0"].rate == cells["baseline-0"].rate
     assert cells["permuted-targets-0"].rate == cells["many-L-0"].rate
     assert not cells["random-weights-0"].convergence
@@ -181,6 +184,19 @@ def test_controls_start_from_what_their_names_say(dataset: Path, made: Path) -> 
     assert settings["one_cytoarchitecture"]
     assert settings["gradient"] == 0
     assert [plan["name"] for plan in settings["brains"]] == ["P"]
+
+
+@pytest.mark.slow
+def test_the_total_is_the_arithmetic_of_pre_training_and_fine_tuning_together(made: Path, recipe) -> None:
+    work = Work(root=made / "work", recipe=recipe, threads=1)
+    experiment = recipe.experiment
+    train = set_of_run(work.run()).train
+    once = finetune_flop(experiment.finetune, experiment.texture, 16, 13)
+    both = once + pretext_flop(experiment.pretrain, experiment.texture, train)
+    factors = {row.name: steps_factor(work, row) for row in (*PAPER_ROWS, *CONTROLS)}
+    assert factors.pop("baseline-total") == pytest.approx(both / once)
+    assert factors.pop("baseline-3x") == 3
+    assert set(factors.values()) == {1}
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from gennari.cli.progress import progress
+from gennari.errors import InputError
 from gennari.pipeline.reproduce import Request
 from gennari.pipeline.reproduce import reproduce as make
 
@@ -43,9 +44,10 @@ def reproduce(
         as_json: print one JSON line last.
     """
     stem = "reproduce" if split == "blocks" else "reproduce-lobo"
+    rows = rows or ("baseline,many-L" if split == "lobo" and not controls else None)
     request = Request(
         preset=preset, rows=_listed(rows), controls=controls, split=split,
-        seeds=tuple(int(seed) for seed in _listed(seeds)), surfaces=surfaces, workers=workers,
+        seeds=_numbers(seeds), surfaces=surfaces, workers=workers,
     )  # fmt: skip
     with progress() as tick:
         done = make(dataset, out, results or Path("docs", "results", stem), request, tick)
@@ -56,3 +58,10 @@ def reproduce(
 
 def _listed(names: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(",") if name.strip()) if names else ()
+
+
+def _numbers(listed: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in _listed(listed))
+    except ValueError as error:
+        raise InputError(f"--seeds are whole numbers apart by commas, such as 0,1,2, got '{listed}'") from error

@@ -20,7 +20,7 @@ from gennari.pipeline.given import area_table, atlas_results, observer_results
 from gennari.pipeline.pretext_sources import prepare_source
 from gennari.pipeline.reproduction import PretextResult, Work, prepare_normalisation, train_pretext
 from gennari.pipeline.results import Results, write_results
-from gennari.pipeline.row_plans import Pretext, Row, Source, chosen_rows
+from gennari.pipeline.row_plans import PAPER_ROWS, Pretext, Row, Source, chosen_rows
 from gennari.pipeline.scoring import SectionResult
 from gennari.pipeline.section_store import fill_store
 from gennari.pipeline.stages import create_run, locked
@@ -94,9 +94,11 @@ def reproduce(dataset: Path, out: Path, results: Path, request: Request, tick: R
         create_run(work.source("pretext"), dataset, recipe.experiment)
         table = _Table(work=work, results=results, rows=rows, seeds=seeds, request=request, workers=workers, tick=tick)
         table.make()
-    return write_results(
-        results.parent, read_cells(results), np.random.default_rng(recipe.experiment.seed), seeds, results.name
-    )
+    cells = read_cells(results)
+    planned = sorted({*seeds, *(cell.seed for cell in cells)})
+    named = [row.name for row in PAPER_ROWS if row in rows or any(cell.row == row.name for cell in cells)]
+    rng = np.random.default_rng(recipe.experiment.seed)
+    return write_results(results.parent, cells, rng, planned, named, stem=results.name)
 
 
 _Cell = tuple[Row, int, Fold]
