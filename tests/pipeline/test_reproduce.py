@@ -216,6 +216,8 @@ def test_lobo_leaves_out_each_brain_and_chooses_rates_on_the_others(dataset: Pat
         assert len(cell.sections) == 3
         split = json.loads((made / "work" / "folds" / brain / "split.json").read_text())
         assert set(split[brain].values()) == {"test"}
+        others = {part for name, parts in split.items() if name not in (brain, "P") for part in parts.values()}
+        assert others <= {"train", "val", "guard"}
 
 
 def test_rows_are_found_by_name_and_by_default_all() -> None:
