@@ -136,7 +136,9 @@ def test_predicted_distances_are_those_of_the_saved_network(world: World, tmp_pa
         f, places = net.features(x), net.coordinates_mm(net.features(x))
     first, second = world.pairs.first, world.pairs.second
     np.testing.assert_allclose(predicted, 20 * ((f[first] - f[second]) ** 2).sum(1), rtol=1e-3, atol=1e-3)
-    by_place = predict_distances(net, ImagesInMemory(images=world.images), world.normalisation, world.pairs, by="coordinates")
+    by_place = predict_distances(
+        net, ImagesInMemory(images=world.images), world.normalisation, world.pairs, by="coordinates"
+    )
     np.testing.assert_allclose(by_place, (places[first] - places[second]).norm(dim=1), rtol=1e-3, atol=1e-2)
 
 
