@@ -1,5 +1,7 @@
 """Help: every verb says in one line what it does, without being imported."""
 
+import os
+
 import pytest
 
 from gennari.cli.app import VERBS, main
@@ -21,3 +23,13 @@ def test_a_missing_dataset_leaves_no_run_folder(tmp_path, capsys):
     assert left.value.code == 2
     assert "none" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("said", "meant"), [(None, "1"), ("0", "0")])
+def test_torch_is_to_use_large_pages_unless_told_otherwise(said, meant, capsys, monkeypatch):
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
+    if said is not None:
+        monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", said)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert os.environ["THP_MEM_ALLOC_ENABLE"] == meant

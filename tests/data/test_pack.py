@@ -1,6 +1,9 @@
 import os
 import pickle
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +109,7 @@ def test_what_was_begun_for_other_images_is_not_used(change: str, images: np.nda
 def test_a_part_that_cannot_be_read_does_not_stop_the_others(images: np.ndarray, tmp_path: Path) -> None:
     damaged = images.copy()
     damaged[8:16] = 77
-    with pytest.raises(InputError, match="1 of 3 pack shards failed.*shard 1: section 7 must hold whole chunks"):
+    with pytest.raises(InputError, match=r"1 of 3 pack shards failed.*shard 1: section 7 must hold whole chunks"):
         write_pack(tmp_path / "p.zarr", parts(damaged), KEY)
     ticks: list[Tick] = []
     write_pack(tmp_path / "p.zarr", parts(images), KEY, tick=ticks.append)
@@ -152,3 +155,30 @@ def test_a_missing_other_or_half_written_pack_is_named(path: Path) -> None:
     (path / "zarr.json").write_text('{"attributes": {')
     with pytest.raises(InputError, match="its index is damaged"):
         open_pack(path, KEY)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from gennari.data.pack import write_pack
+from gennari.data.patch_images import ImagesInMemory
+
+images = np.load(sys.argv[1])
+parts = [ImagesInMemory(images=images[k : k + 8]) for k in range(0, len(images), 8)]
+write_pack(Path(sys.argv[2]), parts, "32 µm", tick=lambda tick: tick.done == 2 and os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_pack_goes_on_too(images: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", images)
+    path = tmp_path / "packs" / "p.zarr"
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "images.npy"), str(path)]
+    assert subprocess.run(command, capture_output=True, timeout=120).returncode == -signal.SIGKILL
+    assert not path.exists()
+    ticks: list[Tick] = []
+    write_pack(path, parts(images), KEY, tick=ticks.append)
+    assert len(ticks) == 1
+    np.testing.assert_array_equal(open_pack(path, KEY).read(np.arange(21)), images)
+    assert list(path.parent.iterdir()) == [path]

@@ -85,15 +85,19 @@ def test_any_other_error_comes_with_the_loaders_traceback(batches: PairBatches) 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [RuntimeError, KeyboardInterrupt])
 def test_no_loader_is_left_behind(how: type[BaseException], batches: PairBatches) -> None:
-    with pytest.raises(how), Prefetched(made_from(batches), 6, 1) as ahead:
-        ahead(0)
-        assert len(multiprocessing.active_children()) == 1
-        raise how
+    def work() -> None:
+        with Prefetched(made_from(batches), 6, 1) as ahead:
+            ahead(0)
+            assert len(multiprocessing.active_children()) == 1
+            raise how
+
+    with pytest.raises(how):
+        work()
     assert multiprocessing.active_children() == []
 
 
 def test_fewer_than_no_loaders_are_refused(batches: PairBatches) -> None:
-    with pytest.raises(InputError, match="0 .* or more loaders, got -1"):
+    with pytest.raises(InputError, match=r"0 .* or more loaders, got -1"):
         Prefetched(made_from(batches), 6, -1)
 
 

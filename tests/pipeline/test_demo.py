@@ -71,7 +71,8 @@ def test_a_finished_demo_says_so_and_touches_nothing(finished_demo, ticks):
     }
     idle = {tick.stage for tick in ticks if "nothing to do" in tick.note}
     assert idle == {
-        "phantom", "sample", "pack", "pretrain", "finetune-baseline", "finetune-pretrained", "segment", "evaluate", "report",
+        "phantom", "sample", "pack", "pretrain", "finetune-baseline", "finetune-pretrained", "segment", "evaluate",
+        "report",
     }  # fmt: skip
     assert again.figures == outcome(open_run(finished_demo / "run")).figures
 
