@@ -1,0 +1,218 @@
+"""The two networks as a figure (after Spitzer et al. 2018, Fig. 2), with sizes read off a pass through the modules."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+from torch import Tensor, nn
+
+from gennari.nets.area_unet import AreaUNet
+from gennari.nets.siamese import SiameseNet
+from gennari.nets.sizes import TextureConfig
+from gennari.report.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, bare, styled
+
+
+class Shape(NamedTuple):
+    """What a layer gives for one image: channels or features, and the side of its map (None: no map)."""
+
+    channels: int
+    side_px: int | None
+
+
+def traced(net: SiameseNet | AreaUNet, *inputs: Tensor) -> dict[str, Shape]:
+    """Shapes of what stem, batch norms, dense layers and classifier give, by name; nothing is computed.
+
+    Args:
+        net: as built; it is copied, not touched.
+        inputs: of one image, on the meta device.
+    """
+    plain, seen = copy.deepcopy(net).to("meta").eval(), dict[str, Shape]()
+
+    def note(name: str, out: Tensor) -> None:
+        seen[name] = Shape(out.shape[1], out.shape[-1] if out.ndim == 4 else None)
+
+    for name, module in plain.named_modules():
+        if isinstance(module, nn.BatchNorm2d | nn.Linear) or name in ("texture.stem", "classify"):
+            module.register_forward_hook(lambda _module, _inputs, out, name=name: note(name, out))
+    with torch.no_grad():
+        plain(*inputs)
+    return seen
+
+
+@styled
+def network_figure(siamese: SiameseNet, unet: AreaUNet, window_px: int) -> Figure:
+    """Both networks with the channels and the side of every layer's output.
+
+    Args:
+        siamese: above, with its patch.
+        unet: below, with its atlas branch if it has one.
+        window_px: side of the U-Net's input window.
+    """
+    figure = Figure(figsize=(12, 10.4), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=(0.31, 0.69))
+    _draw_siamese(above, siamese)
+    _draw_unet(below, unet, window_px)
+    for axes in (above, below):
+        bare(axes)
+        axes.set_aspect("equal")
+    return figure
+
+
+class _Scale(NamedTuple):
+    """Maps as bars: their height says the side, their width the channels, both on logarithmic scales."""
+
+    largest_px: int
+
+    def height(self, side_px: int) -> float:
+        return 0.14 + 1.0 * np.log2(side_px) / np.log2(self.largest_px)
+
+    def width(self, channels: int) -> float:
+        return 0.05 + 0.028 * np.log2(max(channels, 1))
+
+
+def _draw_siamese(axes: Axes, net: SiameseNet) -> None:
+    config = net.config
+    seen = traced(net, torch.empty(1, 1, config.patch_px, config.patch_px, device="meta"))
+    scale, branch = _Scale(config.patch_px), _branch(seen, "texture.blocks.", config)
+    axes.set_title("Siamese network: how far apart do two patches lie along the cortex?")
+    ends = []
+    for row, name in enumerate(("x₁", "x₂")):
+        y, x = -1.75 * row, 0.0
+        blocks = [[Shape(1, config.patch_px)], [seen["texture.stem"]], *branch]
+        for i, block in enumerate(blocks):
+            colour = GREY if i == 0 else BLUE
+            right = _bars(axes, scale, x, y, block, colour, below=True)
+            if i + 1 < len(blocks):
+                _arrow(axes, (right, y), (right + 0.36, y))
+            x = right + 0.38
+        _label(axes, 0.05, y + 0.85, f"{name}  {config.patch_px} px = {_mm(config.patch_px * config.spacing_um)}", "left")
+        x += 0.15
+        _arrow(axes, (x - 0.5, y), (x, y))
+        dense = seen["dense"].channels
+        _vector(axes, x, y, f"f({name})\n{dense}", ORANGE)
+        outputs = [f"place, {seen['head'].channels} coordinates", *net.further]
+        for i, text in enumerate(outputs):
+            at = y + (0.5 if row == 0 else -0.5) + 0.25 * i * (1 if row == 0 else -1)
+            _arrow(axes, (x + 0.22, y), (x + 0.85, at))
+            _label(axes, x + 0.92, at, text, "left", GREEN if i == 0 else PURPLE)
+        ends.append((x + 0.22, y))
+    x, middle = ends[0][0] + 0.75, (ends[0][1] + ends[1][1]) / 2
+    for end in ends:
+        _arrow(axes, end, (x, middle), ORANGE)
+    _label(axes, x + 0.08, middle, "‖f(x₁) − f(x₂)‖²\nthe distance in mm", "left", ORANGE)
+    _label(axes, ends[0][0] / 2.4, middle + 0.02, "shared weights", "center", MUTED)
+    axes.set_xlim(-0.15, x + 2.3)
+    axes.set_ylim(-1.75 - 0.95, 1.1)
+
+
+def _draw_unet(axes: Axes, net: AreaUNet, window_px: int) -> None:
+    config, row = net.config, 1.62
+    stem = traced(net, torch.empty(1, 1, window_px, window_px, device="meta"))["texture.stem"].side_px
+    image = torch.empty(1, 1, window_px, window_px, device="meta")
+    atlas = torch.empty(1, net.atlas_channels, stem or 1, stem or 1, device="meta") if net.atlas is not None else None
+    seen = traced(net, image, atlas) if atlas is not None else traced(net, image)
+    scale, levels = _Scale(window_px), len(config.channels)
+    axes.set_title("Extended U-Net: which area is it?")
+    _bars(axes, scale, -1.35, 0, [Shape(1, window_px)], GREY)
+    _label(axes, -1.45, 0.85, f"section, {window_px} px = {_mm(window_px * config.spacing_um)}", "left")
+    _arrow(axes, (-1.26, 0), (-0.86, 0))
+    right = _bars(axes, scale, -0.84, 0, [seen["texture.stem"]], BLUE)
+    _arrow(axes, (right, 0), (0, 0))
+    starts = {"texture.blocks.": (0.0, BLUE, _branch(seen, "texture.blocks.", config))}
+    if net.atlas is not None:
+        starts["atlas."] = (3.6, GREEN, _branch(seen, "atlas.", config))
+        _label(axes, 2.3, 0.85, f"atlas, {net.atlas_channels} areas, {stem} px of {_um(config, 0)}", "left", GREEN)
+        _bars(axes, scale, 2.75, 0, [Shape(net.atlas_channels, stem)], GREY)
+        _arrow(axes, (2.95, 0), (3.58, 0))
+    step, far = 0.72, 9.6 if net.atlas is not None else 6.4
+    _skips(axes, config, step, row, far)
+    for x, colour, branch in starts.values():
+        for level, block in enumerate(branch):
+            at = x + step * level, -row * level
+            end = _bars(axes, scale, *at, block, colour)
+            if level + 1 < levels:
+                _arrow(axes, (end - 0.05, at[1] - 0.62), (at[0] + step + 0.1, at[1] - row + 0.55))
+    for i in range(config.up_levels):
+        level = levels - 2 - i
+        at = far - step * level, -row * level
+        block = [seen[f"up_blocks.{i}.norm{j + 1}"] for j in range(2)]
+        end = _bars(axes, scale, *at, block, PURPLE)
+        _arrow(axes, (at[0] - step + 0.35, at[1] - row + 0.62), (at[0] + 0.1, at[1] - 0.66), PURPLE)
+    _draw_output(axes, scale, config, seen["classify"], (far - step * config.output_block, -row * config.output_block))
+    for level in range(levels):
+        _label(axes, -1.45, -row * level - (0.0 if level else 0.82), f"{_um(config, level)} a pixel", "left", MUTED)
+    axes.set_xlim(-1.6, far + 3.3)
+    axes.set_ylim(-row * (levels - 1) - 1.0, 1.15)
+
+
+def _draw_output(axes: Axes, scale: _Scale, config: TextureConfig, out: Shape, at: tuple[float, float]) -> None:
+    x, y = at
+    _arrow(axes, (x + 0.45, y), (x + 0.98, y))
+    _bars(axes, scale, x + 1.0, y, [out], ORANGE)
+    assert out.side_px is not None
+    spacing_um = config.spacing_um * config.output_stride_px
+    text = f"{out.channels} classes, {out.side_px} px of {spacing_um:g} µm\n= {_mm(out.side_px * spacing_um)}"
+    _label(axes, x + 0.95, y + 0.95, text, "left", ORANGE)
+
+
+def _skips(axes: Axes, config: TextureConfig, step: float, row: float, far: float) -> None:
+    """From both branches to the up path, level by level; the bottoms go up together."""
+    last = len(config.channels) - 1
+    for level in range(config.output_block, last):
+        _arrow(axes, (step * level, -row * level), (far - step * level - 0.02, -row * level), MUTED, dashed=True)
+    _arrow(axes, (step * last, -row * last), (far - step * last, -row * last), PURPLE)
+
+
+def _branch(seen: Mapping[str, Shape], prefix: str, config: TextureConfig) -> list[list[Shape]]:
+    """What every convolution of every block gives."""
+    return [[seen[f"{prefix}{i}.norm{j + 1}"] for j in range(n)] for i, n in enumerate(config.convs)]
+
+
+def _bars(axes: Axes, scale: _Scale, x: float, y: float, maps: Sequence[Shape], colour: str, below: bool = True) -> float:
+    """One bar a map, its channels above and its side below the group; where the last one ends."""
+    start, tallest = x, 0.0
+    for shape in maps:
+        assert shape.side_px is not None
+        width, height = scale.width(shape.channels), scale.height(shape.side_px)
+        axes.add_patch(Rectangle((x, y - height / 2), width, height, facecolor=colour, edgecolor="white", linewidth=0.8))
+        x, tallest = x + width + 0.03, max(tallest, height)
+    middle = (start + x - 0.03) / 2
+    axes.text(middle, y + tallest / 2 + 0.03, str(maps[-1].channels), ha="center", va="bottom", fontsize=7, color=INK)
+    if below:
+        sides = "\n".join(str(shape.side_px) for shape in maps)
+        axes.text(middle, y - tallest / 2 - 0.03, sides, ha="center", va="top", fontsize=6.5, color=MUTED, linespacing=1)
+    return x
+
+
+def _vector(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
+    axes.add_patch(Rectangle((x + 0.02, y - 0.42), 0.18, 0.84, facecolor=colour, edgecolor="white"))
+    axes.text(x + 0.11, y - 0.47, text, ha="center", va="top", fontsize=7.5, color=INK)
+
+
+def _arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str = INK, dashed: bool = False
+) -> None:
+    line = "--" if dashed else "-"
+    axes.add_patch(
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", mutation_scale=7, linewidth=0.9, linestyle=line, color=colour,
+            shrinkA=1, shrinkB=1, zorder=0.5,
+        )
+    )  # fmt: skip
+
+
+def _label(axes: Axes, x: float, y: float, text: str, align: str, colour: str = INK) -> None:
+    axes.text(x, y, text, ha=align, va="center", fontsize=8, color=colour)
+
+
+def _um(config: TextureConfig, level: int) -> str:
+    return f"{config.spacing_um * config.stem_stride * 2**level:g} µm"
+
+
+def _mm(length_um: float) -> str:
+    return f"{length_um / 1000:.2f} mm"
