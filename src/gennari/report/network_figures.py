@@ -13,8 +13,12 @@ from torch import Tensor, nn
 
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
-from gennari.nets.sizes import TextureConfig
+from gennari.nets.sizes import KERNEL, TextureConfig
 from gennari.report.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, bare, styled
+
+_STEP, _ROW = 0.6, 1.62
+"""How far right and down the next level of the U-Net lies."""
+_WIDE_IN = 12.0
 
 
 class Shape(NamedTuple):
@@ -53,13 +57,18 @@ def network_figure(siamese: SiameseNet, unet: AreaUNet, window_px: int) -> Figur
         unet: below, with its atlas branch if it has one.
         window_px: side of the U-Net's input window.
     """
-    figure = Figure(figsize=(12, 10.4), layout="constrained")
-    above, below = figure.subplots(2, 1, height_ratios=(0.31, 0.69))
+    figure = Figure(layout="constrained")
+    above, below = figure.subplots(2, 1)
     _draw_siamese(above, siamese)
     _draw_unet(below, unet, window_px)
+    left, right = (pick(axes.get_xlim()[i] for axes in (above, below)) for i, pick in enumerate((min, max)))
+    heights = [float(np.ptp(axes.get_ylim())) for axes in (above, below)]
     for axes in (above, below):
         bare(axes)
-        axes.set_aspect("equal")
+        axes.set_xlim(left, right)
+        axes.set_aspect("equal", anchor="W")
+    below.get_gridspec().set_height_ratios(heights)
+    figure.set_size_inches(_WIDE_IN, _WIDE_IN * sum(heights) / (right - left) + 0.7)
     return figure
 
 
@@ -82,7 +91,7 @@ def _draw_siamese(axes: Axes, net: SiameseNet) -> None:
     axes.set_title("Siamese network: how far apart do two patches lie along the cortex?")
     ends = []
     for row, name in enumerate(("x₁", "x₂")):
-        y, x = -1.75 * row, 0.0
+        y, x = -1.9 * row, 0.0
         blocks = [[Shape(1, config.patch_px)], [seen["texture.stem"]], *branch]
         for i, block in enumerate(blocks):
             colour = GREY if i == 0 else BLUE
@@ -90,10 +99,12 @@ def _draw_siamese(axes: Axes, net: SiameseNet) -> None:
             if i + 1 < len(blocks):
                 _arrow(axes, (right, y), (right + 0.36, y))
             x = right + 0.38
-        _label(axes, 0.05, y + 0.85, f"{name}  {config.patch_px} px = {_mm(config.patch_px * config.spacing_um)}", "left")
-        x += 0.15
-        _arrow(axes, (x - 0.5, y), (x, y))
-        dense = seen["dense"].channels
+        _label(
+            axes, 0.05, y + 0.85, f"{name}  {config.patch_px} px = {_mm(config.patch_px * config.spacing_um)}", "left"
+        )
+        _arrow(axes, (right, y), (x + 0.62, y))
+        _label(axes, x + 0.1, y + 0.12, f"{net.dense.in_features} values", "center", MUTED)
+        x, dense = x + 0.6, seen["dense"].channels
         _vector(axes, x, y, f"f({name})\n{dense}", ORANGE)
         outputs = [f"place, {seen['head'].channels} coordinates", *net.further]
         for i, text in enumerate(outputs):
@@ -105,49 +116,72 @@ def _draw_siamese(axes: Axes, net: SiameseNet) -> None:
     for end in ends:
         _arrow(axes, end, (x, middle), ORANGE)
     _label(axes, x + 0.08, middle, "‖f(x₁) − f(x₂)‖²\nthe distance in mm", "left", ORANGE)
-    _label(axes, ends[0][0] / 2.4, middle + 0.02, "shared weights", "center", MUTED)
-    axes.set_xlim(-0.15, x + 2.3)
-    axes.set_ylim(-1.75 - 0.95, 1.1)
+    _label(
+        axes, ends[0][0] - 0.4, middle + 0.1, f"{_parameters(net.texture)} + {_parameters(net.dense)}", "right", MUTED
+    )
+    _label(axes, ends[0][0] - 0.4, middle - 0.1, "parameters, shared", "right", MUTED)
+    axes.set_xlim(-0.2, x + 2.0)
+    axes.set_ylim(-1.9 - 0.95, 1.1)
 
 
 def _draw_unet(axes: Axes, net: AreaUNet, window_px: int) -> None:
-    config, row = net.config, 1.62
+    config = net.config
     stem = traced(net, torch.empty(1, 1, window_px, window_px, device="meta"))["texture.stem"].side_px
     image = torch.empty(1, 1, window_px, window_px, device="meta")
     atlas = torch.empty(1, net.atlas_channels, stem or 1, stem or 1, device="meta") if net.atlas is not None else None
     seen = traced(net, image, atlas) if atlas is not None else traced(net, image)
     scale, levels = _Scale(window_px), len(config.channels)
     axes.set_title("Extended U-Net: which area is it?")
-    _bars(axes, scale, -1.35, 0, [Shape(1, window_px)], GREY)
+    _bars(axes, scale, -1.35, 0.0, [Shape(1, window_px)], GREY)
     _label(axes, -1.45, 0.85, f"section, {window_px} px = {_mm(window_px * config.spacing_um)}", "left")
-    _arrow(axes, (-1.26, 0), (-0.86, 0))
-    right = _bars(axes, scale, -0.84, 0, [seen["texture.stem"]], BLUE)
-    _arrow(axes, (right, 0), (0, 0))
-    starts = {"texture.blocks.": (0.0, BLUE, _branch(seen, "texture.blocks.", config))}
+    _arrow(axes, (-1.26, 0.0), (-0.86, 0.0))
+    right = _bars(axes, scale, -0.84, 0.0, [seen["texture.stem"]], BLUE)
+    _arrow(axes, (right, 0.0), (0.0, 0.0))
+    branches = [(0.0, BLUE, _branch(seen, "texture.blocks.", config))]
     if net.atlas is not None:
-        starts["atlas."] = (3.6, GREEN, _branch(seen, "atlas.", config))
+        branches.append((3.2, GREEN, _branch(seen, "atlas.", config)))
         _label(axes, 2.3, 0.85, f"atlas, {net.atlas_channels} areas, {stem} px of {_um(config, 0)}", "left", GREEN)
-        _bars(axes, scale, 2.75, 0, [Shape(net.atlas_channels, stem)], GREY)
-        _arrow(axes, (2.95, 0), (3.58, 0))
-    step, far = 0.72, 9.6 if net.atlas is not None else 6.4
-    _skips(axes, config, step, row, far)
-    for x, colour, branch in starts.values():
+        _bars(axes, scale, 2.6, 0.0, [Shape(net.atlas_channels, stem)], GREY)
+        _arrow(axes, (2.8, 0.0), (3.18, 0.0))
+    far = branches[-1][0] + 2 * _STEP * (levels - 1) + 1.0
+    _skips(axes, config, far)
+    for x, colour, branch in branches:
         for level, block in enumerate(branch):
-            at = x + step * level, -row * level
+            at = x + _STEP * level, -_ROW * level
             end = _bars(axes, scale, *at, block, colour)
             if level + 1 < levels:
-                _arrow(axes, (end - 0.05, at[1] - 0.62), (at[0] + step + 0.1, at[1] - row + 0.55))
+                _arrow(axes, (end, at[1] - 0.35), (at[0] + _STEP, at[1] - _ROW + 0.3))
     for i in range(config.up_levels):
         level = levels - 2 - i
-        at = far - step * level, -row * level
-        block = [seen[f"up_blocks.{i}.norm{j + 1}"] for j in range(2)]
-        end = _bars(axes, scale, *at, block, PURPLE)
-        _arrow(axes, (at[0] - step + 0.35, at[1] - row + 0.62), (at[0] + 0.1, at[1] - 0.66), PURPLE)
-    _draw_output(axes, scale, config, seen["classify"], (far - step * config.output_block, -row * config.output_block))
+        at = far - _STEP * level, -_ROW * level
+        _bars(axes, scale, *at, [seen[f"up_blocks.{i}.norm{j + 1}"] for j in range(2)], PURPLE)
+        _arrow(axes, (at[0] - _STEP + 0.2, at[1] - _ROW + (0.75 if i else 0.0)), (at[0], at[1] - 0.3), PURPLE)
+    _draw_output(
+        axes, scale, config, seen["classify"], (far - _STEP * config.output_block, -_ROW * config.output_block)
+    )
     for level in range(levels):
-        _label(axes, -1.45, -row * level - (0.0 if level else 0.82), f"{_um(config, level)} a pixel", "left", MUTED)
-    axes.set_xlim(-1.6, far + 3.3)
-    axes.set_ylim(-row * (levels - 1) - 1.0, 1.15)
+        _label(axes, -2.3, -_ROW * level, f"{_um(config, level)}", "left", MUTED)
+    axes.text(-2.3, 0.3, "a pixel is", ha="left", va="center", fontsize=8, color=MUTED)
+    axes.text(far + 3.2, -_ROW * (levels - 1), _words(net), ha="right", va="center", fontsize=7.5, color=MUTED)
+    axes.set_xlim(-2.4, far + 3.3)
+    axes.set_ylim(-_ROW * (levels - 1) - 1.0, 1.15)
+
+
+def _words(net: AreaUNet) -> str:
+    up = net.ups[0]
+    assert isinstance(up, nn.ConvTranspose2d)
+    lines = [
+        "above a block: its channels; below: the side of each map in px",
+        f"block: {KERNEL} × {KERNEL} convolutions, batch norm, ReLU",
+        "black: max pooling; dashed: skips, cropped to fit",
+        f"purple: transposed convolution, {up.kernel_size[0]} × {up.kernel_size[1]}",
+        f"{_parameters(net)} parameters",
+    ]
+    return "\n".join(lines)
+
+
+def _parameters(module: nn.Module) -> str:
+    return f"{sum(p.numel() for p in module.parameters()):,}"
 
 
 def _draw_output(axes: Axes, scale: _Scale, config: TextureConfig, out: Shape, at: tuple[float, float]) -> None:
@@ -160,12 +194,13 @@ def _draw_output(axes: Axes, scale: _Scale, config: TextureConfig, out: Shape, a
     _label(axes, x + 0.95, y + 0.95, text, "left", ORANGE)
 
 
-def _skips(axes: Axes, config: TextureConfig, step: float, row: float, far: float) -> None:
+def _skips(axes: Axes, config: TextureConfig, far: float) -> None:
     """From both branches to the up path, level by level; the bottoms go up together."""
     last = len(config.channels) - 1
     for level in range(config.output_block, last):
-        _arrow(axes, (step * level, -row * level), (far - step * level - 0.02, -row * level), MUTED, dashed=True)
-    _arrow(axes, (step * last, -row * last), (far - step * last, -row * last), PURPLE)
+        y = -_ROW * level
+        _arrow(axes, (_STEP * level, y), (far - _STEP * level - 0.02, y), MUTED, dashed=True)
+    axes.plot((_STEP * last, far - _STEP * last + 0.2), (-_ROW * last,) * 2, color=PURPLE, linewidth=0.9, zorder=0.5)
 
 
 def _branch(seen: Mapping[str, Shape], prefix: str, config: TextureConfig) -> list[list[Shape]]:
@@ -173,19 +208,25 @@ def _branch(seen: Mapping[str, Shape], prefix: str, config: TextureConfig) -> li
     return [[seen[f"{prefix}{i}.norm{j + 1}"] for j in range(n)] for i, n in enumerate(config.convs)]
 
 
-def _bars(axes: Axes, scale: _Scale, x: float, y: float, maps: Sequence[Shape], colour: str, below: bool = True) -> float:
+def _bars(
+    axes: Axes, scale: _Scale, x: float, y: float, maps: Sequence[Shape], colour: str, below: bool = True
+) -> float:
     """One bar a map, its channels above and its side below the group; where the last one ends."""
     start, tallest = x, 0.0
     for shape in maps:
         assert shape.side_px is not None
         width, height = scale.width(shape.channels), scale.height(shape.side_px)
-        axes.add_patch(Rectangle((x, y - height / 2), width, height, facecolor=colour, edgecolor="white", linewidth=0.8))
+        axes.add_patch(
+            Rectangle((x, y - height / 2), width, height, facecolor=colour, edgecolor="white", linewidth=0.8)
+        )
         x, tallest = x + width + 0.03, max(tallest, height)
     middle = (start + x - 0.03) / 2
     axes.text(middle, y + tallest / 2 + 0.03, str(maps[-1].channels), ha="center", va="bottom", fontsize=7, color=INK)
     if below:
         sides = "\n".join(str(shape.side_px) for shape in maps)
-        axes.text(middle, y - tallest / 2 - 0.03, sides, ha="center", va="top", fontsize=6.5, color=MUTED, linespacing=1)
+        axes.text(
+            middle, y - tallest / 2 - 0.03, sides, ha="center", va="top", fontsize=6.5, color=MUTED, linespacing=1
+        )
     return x
 
 
