@@ -10,7 +10,7 @@ import torch
 
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
-from gennari.phantom.anatomy import LABEL_SET
+from gennari.phantom.layers import LABEL_SET
 from gennari.recipes import experiment
 from gennari.report.network_figures import network_figure
 from gennari.report.style import to_png
