@@ -76,6 +76,19 @@ def test_even_classes_show_rare_ones_as_often_and_random_windows_do_not(batches:
     assert share(dataclasses.replace(batches, classes_even=False)) < 0.1
 
 
+@pytest.mark.parametrize("even", [True, False])
+def test_classes_come_alike_or_as_often_as_they_are_annotated(even: bool, batches: AreaBatches):
+    """Windows of one output pixel show the very pixel that was drawn."""
+    grid = dataclasses.replace(GRID, output_px=1)
+    many = dataclasses.replace(batches, grid=grid, batch=4000, classes_even=even).get(0)
+    every = np.concatenate([section.labels[section.labels != IGNORE] for section in batches.sections])
+    classes, counts = np.unique(every, return_counts=True)
+    expected = np.full(len(classes), 1 / len(classes)) if even else counts / counts.sum()
+    drawn = np.array([(many.labels == int(label)).float().mean() for label in classes])
+    assert drawn.sum() == pytest.approx(1)
+    np.testing.assert_allclose(drawn, expected, atol=4 * np.sqrt(0.25 / 4000))
+
+
 def test_the_labelled_pixel_falls_anywhere_in_the_window(batches: AreaBatches):
     labels = batches.get(0).labels
     seen = torch.nonzero((labels == 7).any(dim=0))

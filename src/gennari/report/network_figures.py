@@ -95,16 +95,13 @@ def _draw_siamese(axes: Axes, net: SiameseNet) -> None:
         blocks = [[Shape(1, config.patch_px)], [seen["texture.stem"]], *branch]
         for i, block in enumerate(blocks):
             colour = GREY if i == 0 else BLUE
-            right = _bars(axes, scale, x, y, block, colour, below=True)
-            if i + 1 < len(blocks):
-                _arrow(axes, (right, y), (right + 0.36, y))
-            x = right + 0.38
-        _label(
-            axes, 0.05, y + 0.85, f"{name}  {config.patch_px} px = {_mm(config.patch_px * config.spacing_um)}", "left"
-        )
-        _arrow(axes, (right, y), (x + 0.62, y))
-        _label(axes, x + 0.1, y + 0.12, f"{net.dense.in_features} values", "center", MUTED)
-        x, dense = x + 0.6, seen["dense"].channels
+            end = _bars(axes, scale, x, y, block, colour)
+            x = end + (0.38 if i + 1 < len(blocks) else 0.98)
+            _arrow(axes, (end, y), (x - 0.02, y))
+        side = f"{config.patch_px} px = {_mm(config.patch_px * config.spacing_um)}"
+        _label(axes, 0.05, y + 0.85, f"{name}  {side}", "left")
+        _label(axes, x - 0.5, y + 0.12, f"{net.dense.in_features} values", "center", MUTED)
+        dense = seen["dense"].channels
         _vector(axes, x, y, f"f({name})\n{dense}", ORANGE)
         outputs = [f"place, {seen['head'].channels} coordinates", *net.further]
         for i, text in enumerate(outputs):
@@ -208,9 +205,7 @@ def _branch(seen: Mapping[str, Shape], prefix: str, config: TextureConfig) -> li
     return [[seen[f"{prefix}{i}.norm{j + 1}"] for j in range(n)] for i, n in enumerate(config.convs)]
 
 
-def _bars(
-    axes: Axes, scale: _Scale, x: float, y: float, maps: Sequence[Shape], colour: str, below: bool = True
-) -> float:
+def _bars(axes: Axes, scale: _Scale, x: float, y: float, maps: Sequence[Shape], colour: str) -> float:
     """One bar a map, its channels above and its side below the group; where the last one ends."""
     start, tallest = x, 0.0
     for shape in maps:
