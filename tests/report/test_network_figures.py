@@ -54,7 +54,7 @@ def test_all_sizes_of_both_networks_are_in_the_figure(preset: str, window_px: in
 
 def test_the_papers_network_shows_its_parameters():
     words = [text.get_text() for text in network_figure(*_nets("s2"), 2043).axes[0].texts]
-    assert "389,504 + 65,568" in words
+    assert "389,504 + 65,568\nparameters, shared" in words
     assert words.count("2048 values") == 2
 
 

@@ -113,10 +113,8 @@ def _draw_siamese(axes: Axes, net: SiameseNet) -> None:
     for end in ends:
         _arrow(axes, end, (x, middle), ORANGE)
     _label(axes, x + 0.08, middle, "‖f(x₁) − f(x₂)‖²\nthe distance in mm", "left", ORANGE)
-    _label(
-        axes, ends[0][0] - 0.4, middle + 0.1, f"{_parameters(net.texture)} + {_parameters(net.dense)}", "right", MUTED
-    )
-    _label(axes, ends[0][0] - 0.4, middle - 0.1, "parameters, shared", "right", MUTED)
+    shared = f"{_parameters(net.texture)} + {_parameters(net.dense)}\nparameters, shared"
+    _label(axes, ends[0][0] - 0.4, middle, shared, "right", MUTED)
     axes.set_xlim(-0.2, x + 2.0)
     axes.set_ylim(-1.9 - 0.95, 1.1)
 
@@ -217,11 +215,8 @@ def _bars(axes: Axes, scale: _Scale, x: float, y: float, maps: Sequence[Shape], 
         x, tallest = x + width + 0.03, max(tallest, height)
     middle = (start + x - 0.03) / 2
     axes.text(middle, y + tallest / 2 + 0.03, str(maps[-1].channels), ha="center", va="bottom", fontsize=7, color=INK)
-    if below:
-        sides = "\n".join(str(shape.side_px) for shape in maps)
-        axes.text(
-            middle, y - tallest / 2 - 0.03, sides, ha="center", va="top", fontsize=6.5, color=MUTED, linespacing=1
-        )
+    sides = "\n".join(str(shape.side_px) for shape in maps)
+    axes.text(middle, y - tallest / 2 - 0.03, sides, ha="center", va="top", fontsize=6.5, color=MUTED, linespacing=1)
     return x
 
 
