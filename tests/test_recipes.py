@@ -6,10 +6,15 @@ import pytest
 import tomli_w
 from pydantic import ValidationError
 
+from gennari.data.augmentation import Augmentation
 from gennari.errors import InputError
 from gennari.nets.field_of_view import field_of_view_um
 from gennari.nets.sizes import output_spacing_um, unet_sizes
 from gennari.recipes import DEMO, EXPERIMENTS, PHANTOMS, TINY, Experiment, changed, experiment, phantom_settings
+from gennari.train.settings import learning_rate
+
+OF_THE_PAPER = {"paper-2018": 200_000, "paper-2018-20k": 20_000}
+"""Recipes for a user's own sections, and their patches."""
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -20,18 +25,23 @@ def test_a_recipe_survives_its_config_file(name):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_a_recipe_is_named_as_it_is_asked_for_and_has_its_phantom(name):
+def test_a_recipe_is_named_as_it_is_asked_for_and_all_but_the_papers_have_a_phantom(name):
     assert experiment(name).name == name
-    assert name in PHANTOMS
+    assert (name in PHANTOMS) == (name not in OF_THE_PAPER)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_network_windows_and_phantom_fit_each_other(name):
-    recipe, settings = experiment(name), phantom_settings(name)
+def test_windows_and_atlas_fit_the_network(name):
+    recipe = experiment(name)
     assert unet_sizes(recipe.texture, recipe.finetune.window_px).output_px > 0
+    assert len(recipe.finetune.atlas_widths) == len(recipe.texture.channels)
+
+
+@pytest.mark.parametrize("name", PHANTOMS)
+def test_network_and_phantom_fit_each_other(name):
+    recipe, settings = experiment(name), phantom_settings(name)
     assert recipe.texture.spacing_um % settings.spacing_um == 0
     assert output_spacing_um(recipe.texture) % max(64.0, settings.spacing_um) == 0
-    assert len(recipe.finetune.atlas_widths) == len(recipe.texture.channels)
 
 
 @pytest.mark.parametrize("name", PHANTOMS)
@@ -74,6 +84,46 @@ def test_tiny_is_the_demo_with_less_of_everything():
     assert TINY.finetune.phases[0].steps < DEMO.finetune.phases[0].steps
     assert TINY.patches.count < DEMO.patches.count
     assert TINY.pretrain.optimiser == DEMO.pretrain.optimiser
+
+
+@pytest.mark.parametrize(("name", "epochs"), [("paper-2018", 16), ("paper-2018-20k", 50)])
+def test_the_papers_recipe_holds_what_the_paper_prints_of_the_pretext_task(name, epochs):
+    recipe = experiment(name)
+    assert (recipe.texture.spacing_um, recipe.texture.patch_px, recipe.texture.features) == (2, 1019, 32)
+    assert (recipe.pretext_split.kind, recipe.pretext_split.every) == ("paper", 12)
+    assert recipe.patches.count == OF_THE_PAPER[name]
+    assert recipe.patches.min_plane_angle_deg == 90 - 45
+    assert recipe.patches.orientation == "upright"
+    assert not recipe.pairs.cross_hemisphere
+    task = recipe.pretrain
+    assert (task.epochs, task.alpha, task.weight_penalty, task.distance_scale_mm) == (epochs, 10, 0.001, 1)
+    assert task.use_distance
+    assert task.use_coordinates
+    assert not task.further
+    phase = task.phase(100)
+    rates = [learning_rate(phase, 100 * epoch) for epoch in (0, 2, 3, 5, 6, 15)]
+    assert rates == [0.01, 0.01, 0.005, 0.005, 0.0025, 0.01 / 32]
+    assert learning_rate(phase, 299) == 0.01
+    assert (task.optimiser.name, task.optimiser.momentum, task.optimiser.nesterov) == ("sgd", 0.9, True)
+    assert (task.optimiser.weight_decay, task.optimiser.clip_norm) == (0, None)
+    assert task.augmentation == recipe.finetune.augmentation == Augmentation()
+
+
+def test_the_papers_recipe_holds_what_the_paper_prints_of_fine_tuning():
+    recipe = experiment("paper-2018")
+    task = recipe.finetune
+    first, second = task.phases
+    assert (first.steps, first.atlas, second.steps, second.atlas) == (8000, False, 10_000, True)
+    steps = (0, 2999, 3000, 4999, 5000, 5999, 6000, 7999)
+    halvings = (1, 1, 2, 2, 4, 4, 8, 8)
+    assert [learning_rate(first, step) for step in steps] == [0.05 / by for by in halvings]
+    assert [learning_rate(second, step) for step in (*steps, 9999)] == [0.025 / by for by in (*halvings, 8)]
+    assert second.rate * second.atlas_rate_factor == pytest.approx(0.25)
+    assert (task.batch, task.micro_batch, task.window_px, task.classes_even) == (40, None, 2043, False)
+    assert (task.optimiser.name, task.optimiser.momentum, task.optimiser.nesterov) == ("sgd", 0.9, True)
+    sizes = unet_sizes(recipe.texture, task.window_px)
+    assert sizes.output_px * output_spacing_um(recipe.texture) / 1000 == pytest.approx(2.58, abs=0.005)
+    assert experiment("paper-2018-20k").finetune == task
 
 
 @pytest.mark.parametrize("find", [experiment, phantom_settings])

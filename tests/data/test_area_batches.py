@@ -76,6 +76,19 @@ def test_even_classes_show_rare_ones_as_often_and_random_windows_do_not(batches:
     assert share(dataclasses.replace(batches, classes_even=False)) < 0.1
 
 
+@pytest.mark.parametrize("even", [True, False])
+def test_classes_come_alike_or_as_often_as_they_are_annotated(even: bool, batches: AreaBatches):
+    """Windows of one output pixel show the very pixel that was drawn."""
+    grid = dataclasses.replace(GRID, output_px=1)
+    many = dataclasses.replace(batches, grid=grid, batch=4000, classes_even=even).get(0)
+    every = np.concatenate([section.labels[section.labels != IGNORE] for section in batches.sections])
+    classes, counts = np.unique(every, return_counts=True)
+    expected = np.full(len(classes), 1 / len(classes)) if even else counts / counts.sum()
+    drawn = np.array([(many.labels == int(label)).float().mean() for label in classes])
+    assert drawn.sum() == pytest.approx(1)
+    np.testing.assert_allclose(drawn, expected, atol=4 * np.sqrt(0.25 / 4000))
+
+
 def test_the_labelled_pixel_falls_anywhere_in_the_window(batches: AreaBatches):
     labels = batches.get(0).labels
     seen = torch.nonzero((labels == 7).any(dim=0))
@@ -138,7 +151,20 @@ def test_a_turned_window_still_shows_its_section_at_one_place_on_all_grids(batch
         assert (both - cos) ** 2 + cos**2 == pytest.approx(1, abs=1e-3)  # both = cos + sin
         angles.append(np.degrees(np.arctan2(both - cos, cos)))
     assert np.histogram(angles, bins=4, range=(-180, 180))[0].min() > 5
-    assert (batch.labels == 1).flatten(1).any(dim=1).float().mean() > 0.8  # some turn out of the window
+
+
+@pytest.mark.parametrize("changes", [{"rotation_deg": 180}, {"rotation_deg": 30, "mirror": 0.5, "quarter_turns": True}])
+def test_a_turned_window_still_shows_the_pixel_it_was_drawn_for_anywhere(batches: AreaBatches, changes: dict):
+    """A block of 3 x 3 labelled pixels: nearest labels of a turned window cannot pass it by."""
+    labels = np.full((30, 30), IGNORE, np.uint8)
+    labels[14:17, 14:17] = 1
+    section = LabelledSection(image=np.zeros((120, 120), np.uint8), labels=labels)
+    grid = dataclasses.replace(GRID, image_px=40, output_px=8)
+    turning = dataclasses.replace(batches, sections=[section], grid=grid, augmentation=Augmentation(**changes))
+    shown = turning.get(0).labels == 1
+    assert shown.flatten(1).any(dim=1).float().mean() > 0.99
+    often = shown.float().mean(dim=0)
+    assert often.min() > 0
 
 
 def test_blurring_leaves_labels_and_prior_alone(batches: AreaBatches):

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from gennari.data.augmentation import Augmentation
-from gennari.data.pair_batches import PairBatch, PairBatches
+from gennari.data.pair_batches import PairBatch, PairBatches, further_targets
 from gennari.data.patch_images import ImagesInMemory
 from gennari.data.pixels import Normalisation
-from gennari.records import PairTable, PatchTable
+from gennari.records import Hemisphere, PairTable, PatchTable, Side, TriangleMesh
+from gennari.sampling.slab import at_places
 
 NORMALISATION = Normalisation(mean=0.5, std=0.2)
 
@@ -103,3 +104,41 @@ def test_no_pairs_are_refused(batches: PairBatches):
     empty = PairTable(first=np.zeros(0, np.int32), second=np.zeros(0, np.int32), distance_mm=np.zeros(0))
     with pytest.raises(ValueError, match="at least one pair, got none"):
         dataclasses.replace(batches, pairs=empty)
+
+
+def test_further_targets_are_curvature_and_how_much_the_section_follows_the_normal(batches: PairBatches, rng):
+    angle, curvature = rng.uniform(45, 90, 40), rng.normal(size=40)
+    patches = dataclasses.replace(batches.patches, plane_angle_deg=angle, curvature_per_mm=curvature)
+    targets = further_targets(patches, ("plane", "curvature"))
+    np.testing.assert_allclose(targets[:, 1], curvature)
+    # a section whose normal leans by 90 - angle from the sheet, mirrored or not: |n . across|
+    lean = np.deg2rad(angle)
+    across = np.column_stack([np.cos(lean), np.sin(lean)])
+    np.testing.assert_allclose(targets[:, 0], np.abs(across @ [-1.0, 0.0]))
+    batch = dataclasses.replace(batches, patches=patches, further=("curvature",)).get(0, 1)
+    np.testing.assert_allclose(batch.further[:, 0], curvature[batch.rows.numpy()], rtol=1e-6)
+    assert batches.get(0, 1).further.shape == (len(batch.rows), 0)
+
+
+def test_a_place_and_its_mirror_image_on_the_right_have_one_target(rng: np.random.Generator):
+    """From hemispheres to a batch: the right one is the left mirrored, elsewhere and not centred."""
+    corners = rng.normal(size=(4, 3)) * 30
+    faces = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]], np.int32)
+
+    def hemisphere(side: Side, mirror: float, shift: float) -> Hemisphere:
+        mesh = TriangleMesh(vertices_mm=corners * [mirror, 1, 1] + [shift, 5, -3], faces=faces)
+        return Hemisphere(side=side, pial=mesh, white=mesh, inflated=mesh, medial_wall=np.zeros(4, bool))
+
+    pair = (hemisphere("L", 1, -40), hemisphere("R", -1, 35))
+    face, weights = np.repeat([0, 2, 3], 2).astype(np.int32), np.repeat(rng.dirichlet([1, 1, 1], 3), 2, axis=0)
+    side = np.tile([0, 1], 3).astype(np.int8)
+    places = at_places([h.mirrored_inflated_mm for h in pair], [h.pial.faces for h in pair], side, face, weights)
+    patches = dataclasses.replace(_patches(rng, 6), side=side, face=face, weights=weights, inflated_mm=places)
+    pairs = PairTable(first=np.array([0, 2, 4], np.int32), second=np.array([1, 3, 5], np.int32), distance_mm=np.ones(3))
+    images = np.zeros((6, 8, 8), np.uint8)
+    batches = PairBatches(images=images, patches=patches, pairs=pairs, normalisation=NORMALISATION, batch=3, seed=0)
+    batch = batches.get(0, 0)
+    left, right = batch.places_mm[batch.first], batch.places_mm[batch.second]
+    torch.testing.assert_close(left, right)
+    expected = np.einsum("nk,nkx->nx", weights[::2], (corners - corners.mean(axis=0))[faces[face[::2]]])
+    np.testing.assert_allclose(batch.places_mm[[0, 2, 4]], expected, rtol=1e-5)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 
 from gennari.data.augmentation import Augmentation
@@ -92,3 +93,9 @@ def test_blur_is_scipys_gaussian_and_keeps_the_mean_grey(rng: np.random.Generato
     still = images[0].astype(np.float32)
     blur(still, 0.0)
     np.testing.assert_array_equal(still, images[0])
+
+
+@pytest.mark.parametrize("changes", [{"rotation_deg": 181}, {"rotation_deg": -1}, {"blur_px": -1}, {"mirror": 1.1}])
+def test_changes_beyond_their_meaning_are_refused(changes: dict[str, float]):
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        Augmentation(**changes)  # pyright: ignore[reportArgumentType]

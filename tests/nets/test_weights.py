@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,37 @@ def test_the_other_presets_weights_are_refused_naming_the_layer(tmp_path: Path):
     save_net(tmp_path / "s2.safetensors", SiameseNet(PRESETS["s2"]))
     with pytest.raises(InputError, match=r"left over: texture\.blocks\.0\.conv2\.bias"):
         transfer_texture(tmp_path / "s2.safetensors", SiameseNet(PRESETS["s4"]))
+
+
+def test_an_s2_checkpoint_is_refused_by_an_s4_u_net_and_other_blocks_by_their_number(tmp_path: Path):
+    save_net(tmp_path / "s2.safetensors", SiameseNet(PRESETS["s2"]))
+    with pytest.raises(InputError, match=r"left over: texture\.blocks\.0\.conv2\.bias"):
+        transfer_texture(tmp_path / "s2.safetensors", AreaUNet(PRESETS["s4"], 16))
+    with pytest.raises(InputError, match=r"left over: texture\.blocks\.4\.conv1\.bias"):
+        transfer_texture(tmp_path / "s2.safetensors", AreaUNet(PRESETS["coarse16"], 16))
+
+
+def test_further_heads_come_back_and_stay_behind_when_the_branch_is_handed_on(tmp_path: Path):
+    net, unet = SiameseNet(CONFIG, further=("curvature", "plane")), AreaUNet(CONFIG, 5)
+    net.further_sd.fill_(3)
+    save_net(tmp_path / "s.safetensors", net)
+    back = load_siamese(tmp_path / "s.safetensors")
+    assert back.further == ("curvature", "plane")
+    assert all(torch.equal(back.state_dict()[name], value) for name, value in net.state_dict().items())
+    transfer_texture(tmp_path / "s.safetensors", unet)
+    assert torch.equal(unet.texture.stem.weight, net.texture.stem.weight)
+    transfer_texture(tmp_path / "s.safetensors", SiameseNet(CONFIG))
+
+
+def test_files_from_before_there_were_further_heads_still_load(tmp_path: Path):
+    net = _trained()
+    save_net(tmp_path / "s.safetensors", net)
+    tensors, metadata = read_tensors(tmp_path / "s.safetensors")
+    record = {key: value for key, value in json.loads(metadata["net"]).items() if key != "further"}
+    save_file(tensors, tmp_path / "s.safetensors", {**metadata, "net": json.dumps(record)})
+    back = load_siamese(tmp_path / "s.safetensors")
+    assert back.further == ()
+    assert torch.equal(back.head.weight, net.head.weight)
 
 
 def test_layers_of_another_shape_are_refused(tmp_path: Path):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from gennari.records import IGNORE
-from gennari.train.losses import area_loss, coordinate_loss, distance_loss, pretext_loss, weight_norm
+from gennari.train.losses import area_loss, coordinate_loss, distance_loss, further_loss, pretext_loss, weight_norm
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:
@@ -42,9 +42,35 @@ def test_the_weight_norm_and_its_gradient_are_those_of_numpy(squared: bool, rng:
     np.testing.assert_allclose(tw.grad, 2 * w if squared else w / np.sqrt(total))
 
 
+@pytest.mark.parametrize("squared", [True, False])
+def test_weights_that_are_all_zero_have_a_finite_gradient(squared: bool):
+    w, v = torch.zeros(3, 4, requires_grad=True), torch.zeros(5, requires_grad=True)
+    norm = weight_norm([w, v], squared)
+    norm.backward()
+    assert float(norm.detach()) == 0
+    assert w.grad is not None
+    assert not w.grad.any()
+    (half,) = torch.autograd.grad(weight_norm([w, torch.ones(2)], squared), w)
+    assert not half.any()
+
+
+def test_further_targets_and_their_gradient_are_those_of_numpy(rng: np.random.Generator):
+    p, y = rng.normal(size=(6, 2)), rng.normal(size=(6, 2))
+    t = _tensor(p)
+    loss = further_loss(t, torch.from_numpy(y))
+    (loss * torch.tensor([1.0, 3.0])).sum().backward()
+    np.testing.assert_allclose(loss.detach(), np.abs(p - y).mean(0))
+    np.testing.assert_allclose(t.grad, np.sign(p - y) * [1, 3] / 6)
+
+
 def test_eq_3_weighs_its_terms():
-    one = torch.ones(())
-    assert float(pretext_loss(2 * one, 3 * one, 5 * one, alpha=10.0, weight_penalty=0.001)) == pytest.approx(32.005)
+    one = torch.ones((), dtype=torch.float64)
+    terms = [(value * one).requires_grad_() for value in (2, 3, 5, 7)]
+    loss = pretext_loss(*terms[:3], alpha=10.0, weight_penalty=0.001, further=terms[3])
+    assert isinstance(loss, torch.Tensor)
+    assert [float(g) for g in torch.autograd.grad(loss, terms)] == [1, 10, 0.001, 1]
+    assert float(loss.detach()) == pytest.approx(39.005)
+    assert pretext_loss(2.0, 3.0, 5.0, alpha=10.0, weight_penalty=0.001) == pytest.approx(32.005)
 
 
 def test_the_area_loss_is_the_cross_entropy_of_labelled_pixels(rng: np.random.Generator):

@@ -165,6 +165,40 @@ def test_a_target_that_is_switched_off_has_no_part_in_the_gradient(world: World,
     assert all(0.05 < row.distance_share < 0.95 for row in both)
 
 
+def test_further_targets_are_learned_by_heads_that_come_back_with_the_weights(world: World, tmp_path: Path):
+    place = world.patches.inflated_mm[:, 0] - 300
+    angle = np.degrees(np.arccos(0.7 * place / 100))
+    world.patches = dataclasses.replace(world.patches, curvature_per_mm=0.01 * place - 0.3, plane_angle_deg=angle)
+    settings = SETTINGS.model_copy(update={"epochs": 40, "curvature_weight": 1.0, "plane_weight": 0.5})
+    result = world.train(tmp_path, settings)
+    first, last = result.history[0], result.history[-1]
+    assert last.curvature_loss < 0.5 * first.curvature_loss
+    assert last.plane_loss < 0.5 * first.plane_loss
+    for row in result.history:
+        shares = (row.distance_share, row.coordinate_share, row.curvature_share, row.plane_share)
+        assert sum(shares) == pytest.approx(1, rel=1e-5)
+        assert min(shares) > 0
+    net = load_siamese(result.weights)
+    assert net.further == ("curvature", "plane")
+    targets = np.column_stack([world.patches.curvature_per_mm, 0.7 * place / 100])
+    np.testing.assert_allclose(net.further_mean, targets.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(net.further_sd, targets.std(axis=0), rtol=1e-5)
+    x = torch.from_numpy(((world.images / 255 - 0.5) / 0.2).astype(np.float32)[:, None])
+    with torch.inference_mode():
+        read = net(x)[1][:, 3:] * net.further_sd + net.further_mean
+    assert np.corrcoef(read[:, 0], targets[:, 0])[0, 1] > 0.8
+    assert np.corrcoef(read[:, 1], targets[:, 1])[0, 1] > 0.8
+
+
+def test_without_further_targets_no_head_is_built_and_nothing_else_changes(world: World, tmp_path: Path):
+    plain = world.train(tmp_path / "a")
+    assert {(row.curvature_loss, row.plane_share) for row in plain.history} == {(0, 0)}
+    asked = world.train(tmp_path / "b", SETTINGS.model_copy(update={"curvature_weight": 1e-30, "epochs": 1}))
+    names = _weights(asked).keys() - _weights(plain).keys()
+    assert names == {"further_head.weight", "further_head.bias", "further_mean", "further_sd"}
+    assert asked.history[0].loss == pytest.approx(plain.history[0].loss, rel=1e-5)
+
+
 def test_alpha_and_the_weight_penalty_reach_the_loss(world: World, tmp_path: Path):
     settings = SETTINGS.model_copy(update={"alpha": 3.0, "weight_penalty": 0.01, "squared_norm": False})
     row = world.train(tmp_path, settings).history[0]

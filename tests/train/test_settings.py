@@ -53,6 +53,14 @@ def test_the_papers_fine_tuning_has_two_phases():
     assert [learning_rate(second, step) for step in (2999, 3000, 5000, 6000)] == [0.025, 0.0125, 0.00625, 0.003125]
 
 
+def test_further_targets_are_those_with_a_weight():
+    assert PretrainSettings().further == {}
+    assert PretrainSettings(plane_weight=0.5).further == {"plane": 0.5}
+    assert PretrainSettings(curvature_weight=2, plane_weight=0.5).further == {"curvature": 2, "plane": 0.5}
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        PretrainSettings(curvature_weight=-1)
+
+
 def test_settings_that_cannot_work_are_refused():
     with pytest.raises(ValidationError, match="needs a target"):
         PretrainSettings(use_distance=False, use_coordinates=False)

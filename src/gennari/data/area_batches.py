@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gennari.data.augmentation import Augmentation
 from gennari.data.pixels import Normalisation
-from gennari.data.prepare import blur, draw_changes, grey_tables
+from gennari.data.prepare import Changes, blur, draw_changes, grey_tables
 from gennari.data.turning import Cut, window_grey, window_labels, window_planes
 from gennari.records import BACKGROUND_GREY, IGNORE
 
@@ -115,9 +115,10 @@ class AreaBatches:
     def get(self, step: int) -> AreaBatch:
         """Batch number `step`."""
         rng = np.random.default_rng((self.seed, step))
-        places = self._places(rng)
+        pixels, seen_at = self._shown(rng)
         shifts = self._prior_shifts(rng)
-        changes = draw_changes(self.augmentation, len(places), rng)
+        changes = draw_changes(self.augmentation, self.batch, rng)
+        places = self._places(pixels, seen_at, changes)
         tables = grey_tables(changes, self.normalisation)
         grid = self.grid
         image = np.empty((len(places), 1, grid.image_px, grid.image_px), np.float32)
@@ -138,8 +139,22 @@ class AreaBatches:
             places=torch.from_numpy(places),
         )
 
-    def _places(self, rng: np.random.Generator) -> np.ndarray:
-        """(b, 3): section, row and col of each window's first output pixel."""
+    def _places(self, pixels: np.ndarray, seen_at: np.ndarray, changes: Changes) -> np.ndarray:
+        """(b, 3): section, row and col of each window's first output pixel.
+
+        An exact turn keeps the pixel that must be shown in the window; any other would turn it out of a corner, so the
+        window is moved to where it shows the pixel at the place that was drawn.
+        """
+        middle = (self.grid.output_px - 1) / 2
+        offset = seen_at.copy()
+        for i in range(self.batch):
+            turn = changes.turn(i)
+            if not turn.exact:
+                offset[i] = np.rint(middle + turn.shown(seen_at[i] - middle))
+        return np.column_stack([pixels[:, 0], pixels[:, 1:] - offset]).astype(np.int64)
+
+    def _shown(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """(b, 3) and (b, 2): section, row and col of the pixel each window must show, and where in the window."""
         pools = self._pixels
         if self.classes_even:
             drawn = [pools[i] for i in rng.integers(len(pools), size=self.batch)]
@@ -150,8 +165,7 @@ class AreaBatches:
             which = np.searchsorted(ends, number, side="right")
             pixels = np.stack([pools[c][n - ends[c]] for c, n in zip(which, number, strict=True)])
         # The pixel falls anywhere in the window, so that no class learns to be in the middle.
-        shift = rng.integers(self.grid.output_px, size=(self.batch, 2))
-        return np.column_stack([pixels[:, 0], pixels[:, 1:] - shift]).astype(np.int64)
+        return pixels, rng.integers(self.grid.output_px, size=(self.batch, 2))
 
     def _prior_shifts(self, rng: np.random.Generator) -> np.ndarray:
         reach = self.augmentation.prior_shift_px

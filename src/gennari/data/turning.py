@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Float32, Int, Shaped, UInt8
+from jaxtyping import Float, Float32, Int, Shaped, UInt8
 from numba import njit
 
 _QUARTER_DEG = 90.0
@@ -36,6 +36,12 @@ class Turn(NamedTuple):
         """(cos, sin, side): a pixel (r, c) from the centre shows (cos r - sin side c, sin r + cos side c)."""
         angle = np.deg2rad(self.angle_deg + _QUARTER_DEG * self.quarters)
         return float(np.cos(angle)), float(np.sin(angle)), -1.0 if self.mirrored else 1.0
+
+    def shown(self, offset: Float[np.ndarray, "2"]) -> Float[np.ndarray, "2"]:
+        """What a pixel at this (row, col) from the window's middle shows, counted from there on the section."""
+        cos, sin, side = self.direction
+        row, col = offset[0], side * offset[1]
+        return np.array([cos * row - sin * col, sin * row + cos * col])
 
 
 @dataclass(frozen=True, kw_only=True)

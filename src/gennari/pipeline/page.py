@@ -5,10 +5,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 
 from gennari.execute import Report, Tick
 from gennari.metrics.distances import DistanceError
+from gennari.nets.area_unet import AreaUNet
+from gennari.nets.siamese import SiameseNet
 from gennari.pipeline.evaluation import METHODS, SectionScore, Summary, read_confusions, true_map
 from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS, read_distance_error
@@ -27,6 +30,7 @@ from gennari.report.chart_figures import (
     distance_figure,
     training_curves,
 )
+from gennari.report.network_figures import network_figure
 from gennari.report.page import ReportFigure, write_report
 from gennari.report.sampling_figures import patch_distributions, split_figure
 from gennari.report.section_figures import SectionPanel, patches_gallery, section_overlays
@@ -40,7 +44,7 @@ from gennari.sources.sections import read_full, read_labels
 from gennari.sources.tables import read_pairs, read_patches, read_rows
 
 SHOWN_SECTIONS = 4
-FIGURES = 9
+FIGURES = 10
 IMAGE_UM = 128.0
 """Spacing at which sections are shown."""
 TITLES = {"baseline": "baseline", "pretrained": "pre-trained", "atlas alone": "atlas alone"}
@@ -109,6 +113,7 @@ def _figures(run: Run, summary: Summary, error: DistanceError) -> Iterator[tuple
         "Pairs whose patches both lie on sections that pre-training never saw.",
         _distance_figure(run, error),
     )
+    yield "networks", "The networks", _NETWORKS, _network_figure(run)
     yield "curves", "Training", _CURVES, training_curves(_curve_panels(run, error))
     yield (
         "split",
@@ -126,6 +131,10 @@ _PATCHES = (
 _DISTRIBUTIONS = (
     "Patches of the pretext brain by part of the split, stacked; the vertical line is the median. Sections with more "
     "cortex give more patches. The other sheet is the opposite bank of a sulcus or the other side of a gyral blade."
+)
+_NETWORKS = (
+    "Sizes as read off the modules that were trained. The texture branch (blue) is the same in both networks; "
+    "pre-training hands it over."
 )
 _CURVES = (
     "Left: the two terms of the pretext loss. Middle: error of predicted distances on held-out pairs. Right: "
@@ -198,6 +207,16 @@ def _gallery(run: Run, brain: Brain, patches: PatchTable) -> Figure:
         f"{area} ({probability[row, k]:.0%})" for k, (area, row) in enumerate(zip(label_set.areas, chosen, strict=True))
     ]
     return patches_gallery(images, names, texture.spacing_um, label_set.colours[label_set.first_area :])
+
+
+def _network_figure(run: Run) -> Figure:
+    recipe, label_set = run.experiment, run.dataset.label_set
+    atlas_widths = recipe.finetune.atlas_widths
+    with torch.device("meta"):  # shapes without memory: weights do not matter here
+        siamese = SiameseNet(recipe.texture, further=tuple(recipe.pretrain.further))
+        areas = len(label_set.areas) if atlas_widths else 0
+        unet = AreaUNet(recipe.texture, len(label_set.names), areas, atlas_widths)
+    return network_figure(siamese, unet, recipe.finetune.window_px)
 
 
 def _distance_figure(run: Run, error: DistanceError) -> Figure:

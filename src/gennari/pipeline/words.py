@@ -70,7 +70,7 @@ def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[s
                 title="Training and data",
                 text="" if read_missing(run) else _sentence(missing_words(())),
                 tables=(*_missing_table(run), _stages_table(run)),
-                figures=(figures["curves"], figures["split"]),
+                figures=(figures["networks"], figures["curves"], figures["split"]),
             ),
         ),
         provenance=_provenance(run),
