@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
-from gennari.cli.progress import progress
+from gennari.cli.launch import training
 from gennari.pipeline.learning import pretrain_stage
-from gennari.pipeline.stages import locked, open_run
+from gennari.pipeline.stages import open_run
 
 
 def pretrain(run: Path) -> None:
     """Pre-train the Siamese network on the patches and pairs of a run.
 
+    Several processes, one a GPU: torchrun --nproc-per-node 2 -m gennari pretrain RUN
+
     Args:
         run: folder of the run.
     """
-    with locked(run), progress() as tick:
-        pretrain_stage(open_run(run), tick)
+    with training(run) as (tick, ranks):
+        pretrain_stage(open_run(run), tick, ranks)

@@ -1,6 +1,6 @@
 """The pretext task: a Siamese network learns how far apart two patches lie along the cortex, and where."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from gennari.nets.sizes import TextureConfig
 from gennari.nets.weights import save_net
 from gennari.records import PairTable, PatchTable
 from gennari.train.checkpoint import LogRow, fingerprint
+from gennari.train.devices import make_fabric
 from gennari.train.distances import predict_distances
 from gennari.train.loop import Task, train
 from gennari.train.losses import coordinate_loss, distance_loss, pretext_loss, weight_norm
@@ -79,31 +80,35 @@ def pretrain(
         patches: what is known of each image; places on the inflated surface are the targets of eq. (2).
         normalisation: of grey values.
         tick: told of every step.
-        fabric: device and precision; by default one accelerator, or the CPU.
+        fabric: launched; device, precision and processes. By default this process alone, in the settings' precision,
+            on a CUDA device or the CPU.
         images: one a row of `patches`, of the config's patch size and spacing.
         pairs: training pairs only.
         validation: held-out pairs (rows of the same table); err_dist on them is logged and decides nothing.
-        out_dir: receives `weights.safetensors` and, on the way, `checkpoint.safetensors`.
+        out_dir: receives `weights.safetensors` and, on the way, `checkpoint.safetensors`, from the first process.
 
     Raises:
-        InputError: the loss is not finite, or `out_dir` holds a checkpoint of other settings or data.
+        InputError: the loss is not finite or explodes, `out_dir` holds a checkpoint of other settings or data, or
+            device and processes do not fit the settings.
+        Interrupted: SIGINT or SIGTERM came; the same call goes on.
     """
+    fabric = fabric or make_fabric(settings.precision)
     batches = PairBatches(
         images=images,
         patches=patches,
         pairs=pairs,
         normalisation=normalisation,
-        batch=settings.batch,
+        batch=settings.micro_batch or settings.batch,
         seed=settings.seed,
         augmentation=settings.augmentation,
     )
     net = _network(settings, texture_config, batches)
     task = _task(settings, net, batches, validation)
-    history = train(
-        net, task, out_dir / "checkpoint.safetensors", fabric or Fabric(accelerator="auto", devices=1), tick
-    )
+    history = train(net, task, out_dir / "checkpoint.safetensors", fabric, tick)
     weights = out_dir / "weights.safetensors"
-    save_net(weights, net, {"settings": settings.model_dump_json()})
+    if fabric.is_global_zero:
+        save_net(weights, net, {"settings": settings.model_dump_json()})
+    fabric.barrier()  # no rank leaves before the weights are there
     steps = _steps_per_epoch(settings, batches)
     return PretrainResult(weights=weights, history=tuple(_row(row, steps) for row in history))
 
@@ -116,9 +121,11 @@ def _task(
         stage="pretrain",
         phases=(settings.phase(steps),),
         optimiser=settings.optimiser,
-        batches=lambda step: _micro_batches(batches, step, steps, settings.accumulate),
+        parts=lambda step: _parts(batches, step, steps, settings),
+        batch=lambda step, part: batches.get(step // steps, step % steps * settings.parts + part),
+        weight=lambda batch: len(batch.first),
         loss=_loss(net, settings),
-        who=lambda batch: f"patches {_some(batch.rows.tolist())}",
+        who=lambda batch: f"patches {', '.join(map(str, batch.rows.tolist()))}",
         groups=lambda _phase: [(list(net.parameters()), 1.0)],
         start_training=lambda model: model.train(),
         observe=lambda: _validate(net, batches, validation, settings),
@@ -132,11 +139,14 @@ def _task(
             pairs.second,
             pairs.distance_mm,
         ),
+        seed=settings.seed,
+        guard=settings.guard,
+        sync_batch_norm=settings.sync_batch_norm,
     )
 
 
 def _steps_per_epoch(settings: PretrainSettings, batches: PairBatches) -> int:
-    return -(-batches.per_epoch // settings.accumulate)
+    return -(-batches.per_epoch // settings.parts)
 
 
 def _network(settings: PretrainSettings, config: TextureConfig, batches: PairBatches) -> SiameseNet:
@@ -147,10 +157,9 @@ def _network(settings: PretrainSettings, config: TextureConfig, batches: PairBat
     return net.to(memory_format=torch.channels_last) if settings.channels_last else net  # pyright: ignore[reportCallIssue]
 
 
-def _micro_batches(batches: PairBatches, step: int, steps_per_epoch: int, accumulate: int) -> Sequence[PairBatch]:
-    epoch, index = divmod(step, steps_per_epoch)
-    last = min((index + 1) * accumulate, batches.per_epoch)
-    return [batches.get(epoch, i) for i in range(index * accumulate, last)]
+def _parts(batches: PairBatches, step: int, steps_per_epoch: int, settings: PretrainSettings) -> int:
+    """Micro-batches of a step; an epoch's last step has what is left."""
+    return min(settings.parts, batches.per_epoch - step % steps_per_epoch * settings.parts)
 
 
 def _loss(net: SiameseNet, settings: PretrainSettings) -> Callable[[nn.Module, PairBatch, Phase], Mapping[str, Tensor]]:
@@ -201,7 +210,3 @@ def _validate(
 
 def _row(row: LogRow, steps_per_epoch: int) -> PretrainRow:
     return PretrainRow(step=row.step, epoch=row.step / steps_per_epoch, rate=row.rate, **row.terms)
-
-
-def _some(rows: list[int]) -> str:
-    return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
