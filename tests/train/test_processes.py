@@ -22,12 +22,6 @@ def _wait_for(path: Path, process: subprocess.Popen) -> None:
         time.sleep(0.02)
 
 
-def _finished(process: subprocess.Popen) -> str:
-    said = process.communicate(timeout=240)[0]
-    assert process.returncode == 0, said
-    return said
-
-
 def _same(one: Path, other: Path) -> bool:
     a, b = read_tensors(one)[0], read_tensors(other)[0]
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
@@ -43,7 +37,7 @@ def test_kill_minus_9_and_resume_gives_the_bits_of_an_uninterrupted_run(kind, st
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / kind / "weights.safetensors").exists()
-    run = {"pretrain": toy.run_pretrain, "finetune": toy.run_finetune}[kind]
+    run = toy.RUNS[kind]
     resumed = run(tmp_path / "killed" / kind, cpu)
     straight = run(tmp_path / "straight", cpu)
     assert _same(resumed.weights, straight.weights)
@@ -67,8 +61,10 @@ def test_sigterm_saves_the_last_whole_step_and_leaves_with_75(start, toy, cpu, t
 
 @pytest.mark.slow
 def test_two_processes_are_one_that_runs_their_micro_batches_one_after_another(start, toy, cpu, tmp_path):
-    _finished(start(tmp_path, "pretrain,finetune", launcher=TORCHRUN))
-    for kind, run in (("pretrain", toy.run_pretrain), ("finetune", toy.run_finetune)):
+    process = start(tmp_path, "pretrain,finetune,broken", launcher=TORCHRUN)
+    said = process.communicate(timeout=240)[0]
+    for kind in ("pretrain", "finetune"):
+        run = toy.RUNS[kind]
         alone = run(tmp_path / "alone" / kind, cpu)
         one = read_tensors(alone.weights)[0]
         two = read_tensors(tmp_path / kind / "weights.safetensors")[0]
@@ -80,3 +76,9 @@ def test_two_processes_are_one_that_runs_their_micro_batches_one_after_another(s
         resumed = run(tmp_path / kind, cpu)  # finished: only the history is read
         for ours, theirs in zip(resumed.history, alone.history, strict=True):
             assert vars(ours) == pytest.approx(vars(theirs), rel=1e-3)
+    # in the third training one rank meets a loss that is not finite: all stop, and name that rank's patches
+    step, rows = toy.bad_step(toy.broken_batches())
+    assert process.returncode != 0
+    assert f"gennari: the loss must stay finite; at step {step} of pretrain it was inf for patches {rows}; try" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "broken/weights.safetensors").exists()

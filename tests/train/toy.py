@@ -1,10 +1,11 @@
 """Trainings of seconds, for tests and for the processes that tests start: `python toy.py OUT KINDS [SLEEP_S]`."""
 
+import dataclasses
 import os
-import random
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,23 @@ def run_pretrain(
     )
 
 
+def broken_batches() -> PairBatches:
+    """One pair has no finite distance."""
+    batches = pair_batches()
+    distance_mm = batches.pairs.distance_mm.copy()
+    distance_mm[5] = np.inf
+    return dataclasses.replace(batches, pairs=dataclasses.replace(batches.pairs, distance_mm=distance_mm))
+
+
+def bad_step(batches: PairBatches) -> tuple[int, str]:
+    """The step of PRETRAIN's first epoch that meets it, and the rows of its micro-batch."""
+    for number in range(batches.per_epoch):
+        batch = batches.get(0, number)
+        if not torch.isfinite(batch.distance_mm).all():
+            return number // PRETRAIN.parts, ", ".join(map(str, batch.rows.tolist()))
+    raise AssertionError("all distances are finite")
+
+
 def sections() -> list[LabelledSection]:
     """Dark left, bright right; a band is not annotated, so that windows hold different numbers of labels."""
     rng = np.random.default_rng(1)
@@ -132,7 +150,7 @@ def run_finetune(
 
 
 class Drawing(nn.Module):
-    """A user's net whose layers draw from all three global generators."""
+    """A user's net whose layers draw from global generators; not from Python's, since the tests' type checks do too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,8 +159,8 @@ class Drawing(nn.Module):
             nn.init.constant_(p, 0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Dropout, and noise from numpy and Python."""
-        hidden = nn.functional.dropout(self.one(x), 0.5, self.training) + np.random.normal() + random.gauss(0, 1)
+        """Dropout, and noise from numpy."""
+        hidden = nn.functional.dropout(self.one(x), 0.5, self.training) + np.random.normal()
         return self.two(hidden)
 
 
@@ -203,10 +221,15 @@ def main(out: Path, kinds: str, sleep_s: float) -> None:
     out.mkdir(exist_ok=True, parents=True)
     keep_nets(out, ranks.rank)
     for kind in kinds.split(","):
-        {"pretrain": run_pretrain, "finetune": run_finetune}[kind](
-            out / kind, make_fabric("auto", ranks), lambda tick: time.sleep(sleep_s)
-        )
+        fabric = make_fabric("auto", ranks)
+        RUNS[kind](out / kind, fabric, lambda tick: time.sleep(sleep_s))
 
+
+RUNS = {
+    "pretrain": run_pretrain,
+    "finetune": run_finetune,
+    "broken": partial(run_pretrain, batches=broken_batches()),
+}
 
 if __name__ == "__main__":
     seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from gennari.errors import InputError
 from gennari.nets.weights import read_tensors, write_tensors
+from gennari.train.guard import Level
+from gennari.train.settings import Guard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class Progress:
     Attributes:
         step: steps done in the phase.
         count: steps in the row that is not full yet; `sums` are theirs.
-        recent: losses of the phase's last steps, which the guard looks back on.
+        level: of the phase's losses, for the guard.
     """
 
     phase: int = 0
@@ -45,13 +47,13 @@ class Progress:
     count: int = 0
     sums: Mapping[str, float] = field(default_factory=dict)
     rows: tuple[LogRow, ...] = ()
-    recent: tuple[float, ...] = ()
+    level: Level = field(default_factory=Level)
 
-    def with_step(self, step: int, terms: Mapping[str, float], window: int) -> "Progress":
-        """After one more step of the phase; the last `window` losses are kept."""
+    def with_step(self, step: int, terms: Mapping[str, float], guard: Guard) -> "Progress":
+        """After one more step of the phase."""
         sums = {name: self.sums.get(name, 0.0) + value for name, value in terms.items()}
-        recent = (*self.recent, terms["loss"])[-window:]
-        return dataclasses.replace(self, step=step, count=self.count + 1, sums=sums, recent=recent)
+        level = self.level.with_loss(terms["loss"], guard)
+        return dataclasses.replace(self, step=step, count=self.count + 1, sums=sums, level=level)
 
     def row_is_full(self, length: int) -> bool:
         """Whether the open row holds `length` steps."""
@@ -65,7 +67,7 @@ class Progress:
 
     def next_phase(self) -> "Progress":
         """At the beginning of the next phase."""
-        return dataclasses.replace(self, phase=self.phase + 1, step=0, recent=())
+        return dataclasses.replace(self, phase=self.phase + 1, step=0, level=Level())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +120,9 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
             index, key = rest.split(".", 1)
             numbered[kind].setdefault(int(index), {})[key] = value
     plain = json.loads(metadata["progress"])
-    rows, recent = tuple(LogRow(**row) for row in plain.pop("rows")), tuple(plain.pop("recent"))
+    rows, level = tuple(LogRow(**row) for row in plain.pop("rows")), plain.pop("level")
     return Checkpoint(
-        progress=Progress(**plain, rows=rows, recent=recent),
+        progress=Progress(**plain, rows=rows, level=Level(**level | {"recent": tuple(level["recent"])})),
         net=net,
         optimiser=numbered["optimiser"],
         generators=[numbered["generators"][rank] for rank in sorted(numbered["generators"])],

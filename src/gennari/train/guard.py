@@ -1,25 +1,42 @@
 """When a training is stopped because its loss is no longer one: not finite, or exploded."""
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from gennari.train.settings import Guard
 
 
-def loss_limit(guard: Guard, recent: Sequence[float]) -> float:
-    """Above this, a step's loss has exploded.
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """What is known of the losses of a phase; a level is the median over `guard.window` steps.
 
-    Args:
-        guard: factor and window.
-        recent: losses of the last steps of the phase, at most `guard.window`.
-
-    Returns:
-        `factor` times their median; infinity as long as fewer than `window` steps have been done in the phase.
+    Attributes:
+        recent: the last losses, at most a window of them.
+        first: the first level; infinity before the window was full for the first time.
+        lowest: the lowest level so far.
     """
-    if guard.factor is None or len(recent) < guard.window:
-        return math.inf
-    return guard.factor * median(recent)
+
+    recent: tuple[float, ...] = ()
+    first: float = math.inf
+    lowest: float = math.inf
+
+    def with_loss(self, loss: float, guard: Guard) -> "Level":
+        """After one more step."""
+        recent = (*self.recent, loss)[-guard.window :]
+        if len(recent) < guard.window:
+            return Level(recent=recent)
+        level = median(recent)
+        first = level if self.first == math.inf else self.first
+        return Level(recent=recent, first=first, lowest=min(self.lowest, level))
+
+    def limit(self, guard: Guard) -> float:
+        """Above this, the next step's loss has exploded; infinity until a window of steps is done.
+
+        It is `factor` times the lowest level, so that slow growth is noticed too; but a loss that is not above the
+        first level has not exploded: noise on a loss of nearly zero is many times that loss.
+        """
+        return math.inf if guard.factor is None else max(guard.factor * self.lowest, self.first)
 
 
 def is_bad(loss: float, limit: float) -> bool:
@@ -31,4 +48,7 @@ def broken_law(guard: Guard, loss: float, limit: float) -> str:
     """What a bad loss breaks, for the message."""
     if not math.isfinite(loss):
         return "the loss must stay finite"
-    return f"the loss must stay below {limit:.4g}, {guard.factor:g} times the median of the last {guard.window} steps"
+    return (
+        f"the loss must not explode, that is stay below {limit:.4g} ({guard.factor:g} times its lowest median over "
+        f"{guard.window} steps of this phase, or the first such median)"
+    )

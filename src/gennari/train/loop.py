@@ -14,7 +14,7 @@ from gennari.execute import Report, Tick
 from gennari.train.checkpoint import LogRow, optimiser_state, restore_optimiser
 from gennari.train.devices import set_up
 from gennari.train.generators import own_generators
-from gennari.train.guard import broken_law, is_bad, loss_limit
+from gennari.train.guard import broken_law, is_bad
 from gennari.train.parallel import average_gradients, check_parts, gathered, joined_statistics
 from gennari.train.ranks import share
 from gennari.train.settings import Guard, Optimiser, Phase, learning_rate
@@ -97,9 +97,9 @@ def train(net: nn.Module, task: Task[Batch], checkpoint: Path, fabric: Fabric, t
                     rate = learning_rate(phase, step)
                     for group in optimiser.param_groups:
                         group["lr"] = rate * group["factor"]
-                    limit = loss_limit(task.guard, progress.recent)
+                    limit = progress.level.limit(task.guard)
                     terms, stop = _step(model, optimiser, task, phase, before + step, limit, store, asked)
-                    progress = progress.with_step(step + 1, terms, task.guard.window)
+                    progress = progress.with_step(step + 1, terms, task.guard)
                     last = step + 1 == phase.steps
                     if progress.row_is_full(task.log_every) or last:
                         seen = fabric.broadcast(task.observe() if fabric.is_global_zero else {})

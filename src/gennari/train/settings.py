@@ -71,8 +71,9 @@ class Guard(BaseModel):
     """When a training is stopped because its loss explodes (one that is not finite always stops it).
 
     Attributes:
-        factor: a step's loss above this many times the median of the last `window` steps' has exploded; None: never.
-        window: steps that are looked back on; none is judged before so many have been done in the phase.
+        factor: a step's loss has exploded if it is above this many times the lowest median of `window` steps in the
+            phase, and above the first such median. None: never.
+        window: steps of a median; none is judged before so many have been done in the phase.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
