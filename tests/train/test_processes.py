@@ -62,7 +62,7 @@ def test_sigterm_saves_the_last_whole_step_and_leaves_with_75(start, toy, cpu, t
 @pytest.mark.slow
 def test_two_processes_are_one_that_runs_their_micro_batches_one_after_another(start, toy, cpu, tmp_path):
     process = start(tmp_path, "pretrain,finetune,broken", launcher=TORCHRUN)
-    said = process.communicate(timeout=240)[0]
+    said = process.communicate(timeout=600)[0]
     for kind in ("pretrain", "finetune"):
         run = toy.RUNS[kind]
         alone = run(tmp_path / "alone" / kind, cpu)
@@ -80,5 +80,5 @@ def test_two_processes_are_one_that_runs_their_micro_batches_one_after_another(s
     step, rows = toy.bad_step(toy.broken_batches())
     assert process.returncode != 0
     assert f"gennari: the loss must stay finite; at step {step} of pretrain it was inf for patches {rows}; try" in said
-    assert "Traceback" not in said
+    assert "InputError" not in said  # a sentence, no traceback (torchrun adds its own to tell of the exit)
     assert not (tmp_path / "broken/weights.safetensors").exists()
