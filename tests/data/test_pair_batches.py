@@ -135,7 +135,7 @@ def test_a_place_and_its_mirror_image_on_the_right_have_one_target(rng: np.rando
     places = at_places([h.mirrored_inflated_mm for h in pair], [h.pial.faces for h in pair], side, face, weights)
     patches = dataclasses.replace(_patches(rng, 6), side=side, face=face, weights=weights, inflated_mm=places)
     pairs = PairTable(first=np.array([0, 2, 4], np.int32), second=np.array([1, 3, 5], np.int32), distance_mm=np.ones(3))
-    images = np.zeros((6, 8, 8), np.uint8)
+    images = ImagesInMemory(images=np.zeros((6, 8, 8), np.uint8))
     batches = PairBatches(images=images, patches=patches, pairs=pairs, normalisation=NORMALISATION, batch=3, seed=0)
     batch = batches.get(0, 0)
     left, right = batch.places_mm[batch.first], batch.places_mm[batch.second]

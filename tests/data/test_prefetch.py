@@ -18,7 +18,8 @@ from gennari.data.pixels import Normalisation
 from gennari.data.prefetch import Prefetched
 from gennari.errors import InputError
 from gennari.records import PairTable
-from gennari.train.pretrain import _micro_batches
+from gennari.train.loop import _of_rank
+from gennari.train.pretrain import _batch, _parts
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def batches(rng: np.random.Generator, make_patches, tmp_path: Path) -> PairBatch
 
 def made_from(batches: PairBatches) -> Callable[[int], Sequence[PairBatch]]:
     """Two micro-batches a step, six steps; a spawned loader knows the library and not this module."""
-    return partial(_micro_batches, batches, 2, 2)
+    return partial(_of_rank, partial(_parts, batches.per_epoch, 2, 2), partial(_batch, batches, 2, 2), 0, 1)
 
 
 def same(one: Sequence[PairBatch], other: Sequence[PairBatch]) -> bool:

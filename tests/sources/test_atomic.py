@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from gennari.sources.atomic import atomic_path, write_json
+from gennari.sources.atomic import atomic_path, remove_leftovers, write_json
 
 
 class Point(BaseModel):
@@ -62,3 +62,18 @@ def test_json_takes_models_and_plain_values(tmp_path: Path) -> None:
     write_json(tmp_path / "b.json", [1, "zwei"])
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"x": 1, "name": "hOc1 µ"}
     assert json.loads((tmp_path / "b.json").read_text()) == [1, "zwei"]
+
+
+def test_leftovers_of_killed_writers_are_removed_and_nothing_else(tmp_path: Path):
+    names = (
+        ".part-0123abcd-a.txt",
+        ".part-0123abcd-ba.txt",
+        ".part-0123abcd-a.txt.old",
+        "a.txt",
+        "part-0123-a.txt",
+    )
+    for name in names:
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".part-89abcdef-a.txt").mkdir()
+    remove_leftovers(tmp_path / "a.txt")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gennari.nets.dense import Dense
 from gennari.nets.sizes import TextureConfig, siamese_sizes
 from gennari.nets.texture import TextureBranch, initialise
 
@@ -38,8 +39,8 @@ class SiameseNet(nn.Module):
         self.config, self.further = config, tuple(further)
         self.texture = TextureBranch(config, generator)
         cells = siamese_sizes(config, config.patch_px).cells_px
-        self.dense = nn.Linear(cells * cells * config.channels[-1], config.features)
-        self.head = nn.Linear(config.features, 3)
+        self.dense = Dense(cells * cells * config.channels[-1], config.features)
+        self.head = Dense(config.features, 3)
         initialise(self.dense, generator)
         initialise(self.head, generator)
         self.register_buffer("scale_mm", torch.ones(()))

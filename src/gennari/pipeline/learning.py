@@ -21,29 +21,37 @@ from gennari.records import PairTable, PatchTable
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
 from gennari.sources.tables import read_pairs, read_patches, read_rows, write_rows
+from gennari.train.devices import make_fabric
 from gennari.train.distances import calibrate, predict_distances
 from gennari.train.finetune import finetune
 from gennari.train.pretrain import pretrain
+from gennari.train.ranks import Ranks
 
+ALONE = Ranks()
 VARIANTS = ("baseline", "pretrained")
 """From random weights, and from the Siamese network's; everything else is the same."""
 CALIBRATION_PAIRS = 4000
 """Training pairs that the distances of a network without l_dist are calibrated on, at most."""
 
 
-def pretrain_stage(run: Run, tick: Report, loaders: int | None = None) -> bool:
+def pretrain_stage(run: Run, tick: Report, ranks: Ranks = ALONE, loaders: int | None = None) -> bool:
     """Pre-train the Siamese network and measure err_dist on held-out pairs.
 
     Args:
         run: where.
         tick: told of every step.
+        ranks: processes that train together; the first writes.
         loaders: instead of the recipe's number; the result is the same.
     """
-    return run_stage(run, "pretrain", ("sample",), partial(_pretrain, run, loaders, tick), tick)
+    work = partial(_pretrain, run, loaders, tick, ranks)
+    return run_stage(run, "pretrain", ("sample",), work, tick, record=ranks.first)
 
 
-def finetune_stage(run: Run, tick: Report) -> bool:
-    """Fine-tune the U-Net from random and from pre-trained weights; each is a stage of its own and can be resumed."""
+def finetune_stage(run: Run, tick: Report, ranks: Ranks = ALONE) -> bool:
+    """Fine-tune the U-Net from random and from pre-trained weights; each is a stage of its own and can be resumed.
+
+    The first of `ranks` writes.
+    """
 
     @cache
     def sections() -> list[LabelledSection]:
@@ -56,8 +64,9 @@ def finetune_stage(run: Run, tick: Report) -> bool:
             run,
             f"finetune-{variant}",
             ("sample", "pretrain"),
-            lambda variant=variant: _finetune(run, variant, sections(), tick),
+            lambda variant=variant: _finetune(run, variant, sections(), tick, ranks),
             tick,
+            record=ranks.first,
         )
         for variant in VARIANTS
     ]
@@ -80,16 +89,22 @@ def read_distance_error(run: Run) -> DistanceError:
     return DistanceError(**row)  # pyright: ignore[reportArgumentType]
 
 
-def _pretrain(run: Run, loaders: int | None, tick: Report) -> list[Path]:
-    torch.set_num_threads(usable_cores())
+def _pretrain(run: Run, loaders: int | None, tick: Report, ranks: Ranks) -> list[Path]:
+    _share_cores(ranks)
     experiment, out = run.experiment, run.path("pretrain")
     settings = experiment.pretrain.model_copy(update={} if loaders is None else {"loaders": loaders})
     patches, pairs = read_patches(run.path("patches.parquet")), read_pairs(run.path("pairs.parquet"))
     images = patch_images(run, patches, settings.loaders)
     normalisation = Normalisation.of(images, np.flatnonzero(patches.split == "train"), experiment.seed, tick)
-    write_json(run.path("normalisation.json"), asdict(normalisation))
+    if ranks.first:
+        write_json(run.path("normalisation.json"), asdict(normalisation))
     train, test = pairs_of(patches, pairs, "train"), pairs_of(patches, pairs, "test")
-    result = pretrain(settings, experiment.texture, images, patches, train, normalisation, out, tick, validation=test)
+    result = pretrain(
+        settings, experiment.texture, images, patches, train, normalisation, out, tick, validation=test,
+        fabric=make_fabric(settings.precision, ranks),
+    )  # fmt: skip
+    if not ranks.first:
+        return []
     write_rows(out / "history.parquet", result.history)
     by = "features" if experiment.pretrain.use_distance else "coordinates"
     predicted = predict_distances(load_siamese(result.weights), images, normalisation, test, by)
@@ -115,8 +130,8 @@ def _rows(pairs: PairTable, rows: np.ndarray) -> PairTable:
     return PairTable(first=pairs.first[rows], second=pairs.second[rows], distance_mm=pairs.distance_mm[rows])
 
 
-def _finetune(run: Run, variant: str, sections: Sequence[LabelledSection], tick: Report) -> list[Path]:
-    torch.set_num_threads(usable_cores())
+def _finetune(run: Run, variant: str, sections: Sequence[LabelledSection], tick: Report, ranks: Ranks) -> list[Path]:
+    _share_cores(ranks)
     experiment, out = run.experiment, run.path("finetune", variant)
     result = finetune(
         experiment.finetune,
@@ -127,9 +142,16 @@ def _finetune(run: Run, variant: str, sections: Sequence[LabelledSection], tick:
         out,
         lambda t: tick(Tick(f"{t.stage} {variant}", t.done, t.total, t.note)),
         classes=len(run.dataset.label_set.names),
+        fabric=make_fabric(experiment.finetune.precision, ranks),
     )
+    if not ranks.first:
+        return []
     write_rows(out / "history.parquet", result.history)
     return [result.weights, out / "history.parquet"]
+
+
+def _share_cores(ranks: Ranks) -> None:
+    torch.set_num_threads(max(1, usable_cores() // ranks.local_size))
 
 
 def normalisation(run: Run) -> Normalisation:

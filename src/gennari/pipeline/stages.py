@@ -151,7 +151,14 @@ def locked(root: Path, make: bool = False) -> Iterator[None]:
         yield
 
 
-def run_stage(run: Run, stage: str, after: Sequence[str], work: Callable[[], Sequence[Path]], tick: Report) -> bool:
+def run_stage(
+    run: Run,
+    stage: str,
+    after: Sequence[str],
+    work: Callable[[], Sequence[Path]],
+    tick: Report,
+    record: bool = True,
+) -> bool:
     """Do a stage once: if its receipt stands and its outputs are there, say so and do nothing.
 
     Args:
@@ -160,6 +167,7 @@ def run_stage(run: Run, stage: str, after: Sequence[str], work: Callable[[], Seq
         after: stages that must be finished before.
         work: does it, returns the files it leaves.
         tick: told when there is nothing to do.
+        record: leave a receipt; of several processes that do the work together only one does.
 
     Returns:
         Whether there was anything to do.
@@ -187,13 +195,12 @@ def run_stage(run: Run, stage: str, after: Sequence[str], work: Callable[[], Seq
             return False
     began = time.monotonic()
     outputs = tuple(str(output.relative_to(run.root)) for output in work())
-    write_json(
-        path,
-        Receipt(
-            stage=stage, key=key, seconds=round(time.monotonic() - began, 1),
-            finished=datetime.now(UTC).isoformat(timespec="milliseconds"), outputs=outputs,
-        ),
+    receipt = Receipt(
+        stage=stage, key=key, seconds=round(time.monotonic() - began, 1),
+        finished=datetime.now(UTC).isoformat(timespec="milliseconds"), outputs=outputs,
     )  # fmt: skip
+    if record:
+        write_json(path, receipt)
     return True
 
 

@@ -1,5 +1,6 @@
 """Writing that is seen whole or not at all: a crash leaves the old file, never half of the new one."""
 
+import glob
 import json
 import os
 import shutil
@@ -9,6 +10,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from pydantic import BaseModel
+
+_PART = ".part-"
 
 
 @contextmanager
@@ -27,7 +30,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".part-{uuid4().hex[:8]}-{path.name}")
+    temporary = path.with_name(f"{_PART}{uuid4().hex[:8]}-{path.name}")
     try:
         yield temporary
         if not temporary.exists():
@@ -47,6 +50,12 @@ def move_into_place(made: Path, path: Path) -> None:
     _flush(made)
     _move(made, path)
     _flush_entry(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left half written for `path`; call it only where no other process may write it."""
+    for leftover in Path(path).parent.glob(f"{_PART}????????-{glob.escape(Path(path).name)}"):
+        _remove(leftover)
 
 
 def write_json(path: Path, value: BaseModel | Mapping[str, object] | Sequence[object]) -> None:

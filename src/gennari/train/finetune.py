@@ -1,7 +1,7 @@
 """The supervised task: the extended U-Net learns areas from partly labelled sections, in phases."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from gennari.data.area_batches import AreaBatch, AreaBatches, LabelledSection, WindowGrid
 from gennari.data.pixels import Normalisation
-from gennari.data.prefetch import Prefetched
 from gennari.execute import Report
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import TextureConfig, unet_sizes
 from gennari.nets.weights import read_tensors, save_net, transfer_texture
 from gennari.records import IGNORE
 from gennari.train.checkpoint import fingerprint
+from gennari.train.devices import make_fabric
 from gennari.train.loop import Task, train
 from gennari.train.losses import area_loss
 from gennari.train.settings import FinetuneSettings, Phase
@@ -69,30 +69,32 @@ def finetune(
         texture_config: of the image branch.
         normalisation: of grey values.
         tick: told of every step.
-        fabric: device and precision; by default one accelerator, or the CPU.
+        fabric: launched; device, precision and processes. By default this process alone, in the settings' precision,
+            on a CUDA device or the CPU.
         sections: training sections only, on the grids of `texture_config`.
         init_weights: weights file whose texture branch the image branch starts from; None: from scratch. All other
             initial weights and all windows are the same with and without.
-        out_dir: receives `weights.safetensors` and, on the way, `checkpoint.safetensors`.
+        out_dir: receives `weights.safetensors` and, on the way, `checkpoint.safetensors`, from the first process.
         classes: number of classes, tissue included.
 
     Raises:
-        InputError: the window does not fit the network, `init_weights` does not fit it, the loss is not finite, or
-            `out_dir` holds a checkpoint of other settings or data.
+        InputError: the window does not fit the network, `init_weights` does not fit it, the loss is not finite or
+            explodes, `out_dir` holds a checkpoint of other settings or data, or device and processes do not fit the
+            settings.
+        Interrupted: SIGINT or SIGTERM came; the same call goes on.
     """
+    fabric = fabric or make_fabric(settings.precision)
     net = _network(settings, texture_config, sections, init_weights, classes)
     task = _task(settings, net, sections, normalisation, init_weights)
-    with Prefetched(task.batches, sum(phase.steps for phase in task.phases), settings.loaders) as ahead:
-        history = train(
-            net,
-            replace(task, batches=ahead, observe=lambda: {"data_wait_share": ahead.wait_share(), **task.observe()}),
-            out_dir / "checkpoint.safetensors",
-            fabric or Fabric(accelerator="auto", devices=1),
-            tick,
-        )
+    history = train(net, task, out_dir / "checkpoint.safetensors", fabric, tick)
     weights = out_dir / "weights.safetensors"
-    save_net(weights, net, {"settings": settings.model_dump_json()})
-    rows = tuple(FinetuneRow(phase=row.phase, step=row.step, rate=row.rate, **row.terms) for row in history)
+    if fabric.is_global_zero:
+        save_net(weights, net, {"settings": settings.model_dump_json()})
+    fabric.barrier()  # no rank leaves before the weights are there
+    rows = tuple(
+        FinetuneRow(phase=row.phase, step=row.step, rate=row.rate, data_wait_share=row.data_wait_share, **row.terms)
+        for row in history
+    )
     return FinetuneResult(weights=weights, history=rows)
 
 
@@ -121,13 +123,11 @@ def _task(
     normalisation: Normalisation,
     init_weights: Path | None,
 ) -> Task[AreaBatch]:
-    micro = settings.micro_batch or settings.batch
-    parts = settings.batch // micro
     batches = AreaBatches(
         sections=sections,
         grid=window_grid(net.config, settings.window_px),
         normalisation=normalisation,
-        batch=micro,
+        batch=settings.micro_batch or settings.batch,
         seed=settings.seed,
         classes_even=settings.classes_even,
         augmentation=settings.augmentation,
@@ -136,20 +136,31 @@ def _task(
         stage="finetune",
         phases=settings.phases,
         optimiser=settings.optimiser,
-        batches=partial(_micro_batches, batches, parts),
+        parts=partial(_parts, settings.parts),
+        batch=partial(_batch, batches, settings.parts),
+        weight=lambda batch: int((batch.labels != IGNORE).sum()),
         loss=_loss,
-        who=lambda batch: f"windows (section, row, col) {batch.places[:4].tolist()}",
+        who=lambda batch: f"windows {_places(batch, sections)}",
         groups=lambda phase: _groups(net, phase, settings.freeze_texture),
         start_training=lambda model: _training_mode(model, net, settings.freeze_texture),
         observe=dict,
         log_every=settings.log_every,
         checkpoint_every=settings.checkpoint_every,
         fingerprint=_fingerprint(settings, net, batches, init_weights),
+        seed=settings.seed,
+        loaders=settings.loaders,
+        guard=settings.guard,
+        sync_batch_norm=settings.sync_batch_norm,
     )
 
 
-def _micro_batches(batches: AreaBatches, parts: int, step: int) -> list[AreaBatch]:
-    return [batches.get(step * parts + i) for i in range(parts)]
+def _parts(parts: int, step: int) -> int:
+    del step
+    return parts
+
+
+def _batch(batches: AreaBatches, parts: int, step: int, part: int) -> AreaBatch:
+    return batches.get(step * parts + part)
 
 
 def _network(
@@ -189,6 +200,12 @@ def _training_mode(model: nn.Module, net: AreaUNet, freeze_texture: bool) -> Non
     model.train()
     if freeze_texture:
         net.texture.eval().requires_grad_(False)
+
+
+def _places(batch: AreaBatch, sections: Sequence[LabelledSection]) -> str:
+    """Section and first output pixel (row, col) of each window."""
+    rows = batch.places.tolist()
+    return ", ".join(f"{sections[i].name or f'section {i}'} at ({row}, {col})" for i, row, col in rows)
 
 
 def _fingerprint(settings: FinetuneSettings, net: AreaUNet, batches: AreaBatches, init_weights: Path | None) -> str:

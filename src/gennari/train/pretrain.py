@@ -1,7 +1,7 @@
 """The pretext task: a Siamese network learns how far apart two patches lie along the cortex, and where."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from lightning_fabric import Fabric
 from gennari.data.pair_batches import PairBatch, PairBatches, further_targets
 from gennari.data.patch_images import PatchImages
 from gennari.data.pixels import Normalisation
-from gennari.data.prefetch import Prefetched
 from gennari.execute import Report
 from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import TextureConfig
 from gennari.nets.weights import save_net
 from gennari.records import PairTable, PatchTable
 from gennari.train.checkpoint import LogRow, fingerprint
+from gennari.train.devices import make_fabric
 from gennari.train.distances import predict_distances
 from gennari.train.loop import Task, train
 from gennari.train.pretext import pretext_terms
@@ -89,37 +89,36 @@ def pretrain(
         patches: what is known of each image; places on the inflated surface are the targets of eq. (2).
         normalisation: of grey values.
         tick: told of every step.
-        fabric: device and precision; by default one accelerator, or the CPU.
+        fabric: launched; device, precision and processes. By default this process alone, in the settings' precision,
+            on a CUDA device or the CPU.
         images: one a row of `patches`, of the config's patch size and spacing.
         pairs: training pairs only.
         validation: held-out pairs (rows of the same table); err_dist on them is logged and decides nothing.
-        out_dir: receives `weights.safetensors` and, on the way, `checkpoint.safetensors`.
+        out_dir: receives `weights.safetensors` and, on the way, `checkpoint.safetensors`, from the first process.
 
     Raises:
-        InputError: the loss is not finite, or `out_dir` holds a checkpoint of other settings or data.
+        InputError: the loss is not finite or explodes, `out_dir` holds a checkpoint of other settings or data, or
+            device and processes do not fit the settings.
+        Interrupted: SIGINT or SIGTERM came; the same call goes on.
     """
+    fabric = fabric or make_fabric(settings.precision)
     batches = PairBatches(
         images=images,
         patches=patches,
         pairs=pairs,
         normalisation=normalisation,
-        batch=settings.batch,
+        batch=settings.micro_batch or settings.batch,
         seed=settings.seed,
         augmentation=settings.augmentation,
         further=tuple(settings.further),
     )
     net = _network(settings, texture_config, batches)
     task = _task(settings, net, batches, validation)
-    with Prefetched(task.batches, sum(phase.steps for phase in task.phases), settings.loaders) as ahead:
-        history = train(
-            net,
-            replace(task, batches=ahead, observe=lambda: {"data_wait_share": ahead.wait_share(), **task.observe()}),
-            out_dir / "checkpoint.safetensors",
-            fabric or Fabric(accelerator="auto", devices=1),
-            tick,
-        )
+    history = train(net, task, out_dir / "checkpoint.safetensors", fabric, tick)
     weights = out_dir / "weights.safetensors"
-    save_net(weights, net, {"settings": settings.model_dump_json()})
+    if fabric.is_global_zero:
+        save_net(weights, net, {"settings": settings.model_dump_json()})
+    fabric.barrier()  # no rank leaves before the weights are there
     steps = _steps_per_epoch(settings, batches)
     return PretrainResult(weights=weights, history=tuple(_row(row, steps) for row in history))
 
@@ -132,9 +131,11 @@ def _task(
         stage="pretrain",
         phases=(settings.phase(steps),),
         optimiser=settings.optimiser,
-        batches=partial(_micro_batches, batches, steps, settings.accumulate),
+        parts=partial(_parts, batches.per_epoch, steps, settings.parts),
+        batch=partial(_batch, batches, steps, settings.parts),
+        weight=lambda batch: len(batch.first),
         loss=pretext_terms(net, settings),
-        who=lambda batch: f"patches {_some(batch.rows.tolist())}",
+        who=lambda batch: f"patches {', '.join(map(str, batch.rows.tolist()))}",
         groups=lambda _phase: [(list(net.parameters()), 1.0)],
         start_training=lambda model: model.train(),
         observe=lambda: _validate(net, batches, validation, settings),
@@ -149,11 +150,15 @@ def _task(
             pairs.distance_mm,
             further_targets(batches.patches, batches.further),
         ),
+        seed=settings.seed,
+        loaders=settings.loaders,
+        guard=settings.guard,
+        sync_batch_norm=settings.sync_batch_norm,
     )
 
 
 def _steps_per_epoch(settings: PretrainSettings, batches: PairBatches) -> int:
-    return -(-batches.per_epoch // settings.accumulate)
+    return -(-batches.per_epoch // settings.parts)
 
 
 def _network(settings: PretrainSettings, config: TextureConfig, batches: PairBatches) -> SiameseNet:
@@ -168,10 +173,13 @@ def _network(settings: PretrainSettings, config: TextureConfig, batches: PairBat
     return net.to(memory_format=torch.channels_last) if settings.channels_last else net  # pyright: ignore[reportCallIssue]
 
 
-def _micro_batches(batches: PairBatches, steps_per_epoch: int, accumulate: int, step: int) -> Sequence[PairBatch]:
-    epoch, index = divmod(step, steps_per_epoch)
-    last = min((index + 1) * accumulate, batches.per_epoch)
-    return [batches.get(epoch, i) for i in range(index * accumulate, last)]
+def _parts(per_epoch: int, steps_per_epoch: int, parts: int, step: int) -> int:
+    """Micro-batches of a step; an epoch's last step has what is left."""
+    return min(parts, per_epoch - step % steps_per_epoch * parts)
+
+
+def _batch(batches: PairBatches, steps_per_epoch: int, parts: int, step: int, part: int) -> PairBatch:
+    return batches.get(step // steps_per_epoch, step % steps_per_epoch * parts + part)
 
 
 def _validate(
@@ -185,8 +193,6 @@ def _validate(
 
 
 def _row(row: LogRow, steps_per_epoch: int) -> PretrainRow:
-    return PretrainRow(step=row.step, epoch=row.step / steps_per_epoch, rate=row.rate, **row.terms)
-
-
-def _some(rows: list[int]) -> str:
-    return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
+    return PretrainRow(
+        step=row.step, epoch=row.step / steps_per_epoch, rate=row.rate, data_wait_share=row.data_wait_share, **row.terms
+    )

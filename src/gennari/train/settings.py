@@ -17,6 +17,8 @@ from pydantic import (
 from gennari.data.augmentation import Augmentation
 
 Schedule = Literal["halving", "one-cycle", "constant"]
+Precision = Literal["auto", "fp32", "bf16"]
+"""Of forward and backward passes; weights and losses are float32. "auto" is bf16 autocast on CUDA that has it."""
 
 
 class Phase(BaseModel):
@@ -74,14 +76,29 @@ class Optimiser(BaseModel):
     """Gradients are scaled down to this norm where they exceed it."""
 
 
+class Guard(BaseModel):
+    """When a training is stopped because its loss explodes (one that is not finite always stops it).
+
+    Attributes:
+        factor: a step's loss has exploded if it is above this many times the lowest median of `window` steps in the
+            phase, and above the first such median. None: never.
+        window: steps of a median; none is judged before so many have been done in the phase.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    factor: float | None = Field(default=20.0, gt=1)
+    window: PositiveInt = 50
+
+
 class PretrainSettings(BaseModel):
     """The pretext task (Spitzer et al. 2018, sections 3.1 and 4).
 
     The paper gives no batch size and no unit of distance. Defaults are its published numbers where there are any.
 
     Attributes:
-        batch: pairs in a batch.
-        accumulate: batches whose gradients are summed for one step; batch norm sees one batch at a time.
+        batch: pairs in a step.
+        micro_batch: pairs that batch norm sees at once, on one device; None: the whole batch.
         halve_every: epochs between halvings of the rate (schedule "halving").
         use_distance: whether eq. (1) is part of the loss.
         use_coordinates: whether eq. (2) is part of the loss.
@@ -97,6 +114,7 @@ class PretrainSettings(BaseModel):
         channels_last: memory layout; about a quarter faster on the CPU.
         loaders: processes that make batches ahead of the training, 0: none, the training makes them; the batches are
             the same.
+        sync_batch_norm: under several processes, batch norm over the micro-batches that run at once (CUDA only).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,7 +122,7 @@ class PretrainSettings(BaseModel):
     seed: int = 0
     epochs: PositiveInt = 16
     batch: PositiveInt = 64
-    accumulate: PositiveInt = 1
+    micro_batch: PositiveInt | None = None
     rate: PositiveFloat = 0.01
     schedule: Schedule = "halving"
     halve_every: PositiveInt = 3
@@ -122,6 +140,9 @@ class PretrainSettings(BaseModel):
     checkpoint_every: PositiveInt = 200
     channels_last: bool = True
     loaders: NonNegativeInt = 0
+    precision: Precision = "auto"
+    sync_batch_norm: bool = False
+    guard: Guard = Guard()
 
     @model_validator(mode="after")
     def _learns(self) -> "PretrainSettings":
@@ -135,6 +156,16 @@ class PretrainSettings(BaseModel):
         weights = {"curvature": self.curvature_weight, "plane": self.plane_weight}
         return {name: weight for name, weight in weights.items() if weight > 0}
 
+    @model_validator(mode="after")
+    def _divides(self) -> "PretrainSettings":
+        _check_parts(self.batch, self.micro_batch)
+        return self
+
+    @property
+    def parts(self) -> int:
+        """Micro-batches in a full step."""
+        return self.batch // (self.micro_batch or self.batch)
+
     def phase(self, steps_per_epoch: int) -> Phase:
         """The one phase of the pretext task."""
         halvings = range(self.halve_every, self.epochs, self.halve_every)
@@ -146,6 +177,11 @@ class PretrainSettings(BaseModel):
         )
 
 
+def _check_parts(batch: int, micro_batch: int | None) -> None:
+    if micro_batch and batch % micro_batch:
+        raise ValueError(f"batch must be a multiple of micro_batch, got {batch} and {micro_batch}")
+
+
 _HALVE_AT = (3000, 5000, 6000)
 
 
@@ -155,7 +191,7 @@ class FinetuneSettings(BaseModel):
     Attributes:
         phases: in their order; the paper's by default.
         batch: windows in a step.
-        micro_batch: windows that batch norm sees at once; None: the whole batch.
+        micro_batch: windows that batch norm sees at once, on one device; None: the whole batch.
         window_px: side of the input window.
         classes_even: windows are centred near pixels of a class drawn evenly (our default; the paper draws windows at
             random, which False does).
@@ -164,6 +200,7 @@ class FinetuneSettings(BaseModel):
         log_every: steps in one row of the history.
         loaders: processes that make batches ahead of the training, 0: none, the training makes them; the batches are
             the same.
+        sync_batch_norm: under several processes, batch norm over the micro-batches that run at once (CUDA only).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -188,11 +225,18 @@ class FinetuneSettings(BaseModel):
     checkpoint_every: PositiveInt = 200
     channels_last: bool = True
     loaders: NonNegativeInt = 0
+    precision: Precision = "auto"
+    sync_batch_norm: bool = False
+    guard: Guard = Guard()
 
     @model_validator(mode="after")
     def _consistent(self) -> "FinetuneSettings":
-        if self.micro_batch and self.batch % self.micro_batch:
-            raise ValueError(f"batch must be a multiple of micro_batch, got {self.batch} and {self.micro_batch}")
+        _check_parts(self.batch, self.micro_batch)
         if any(phase.atlas for phase in self.phases) and not self.atlas_widths:
             raise ValueError("a phase with the atlas needs atlas_widths, one width a block; got none")
         return self
+
+    @property
+    def parts(self) -> int:
+        """Micro-batches in a step."""
+        return self.batch // (self.micro_batch or self.batch)
