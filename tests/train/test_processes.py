@@ -75,7 +75,8 @@ def test_two_processes_are_one_that_runs_their_micro_batches_one_after_another(s
         assert _same(tmp_path / f"{kind}-rank0.safetensors", tmp_path / kind / "weights.safetensors")
         resumed = run(tmp_path / kind, cpu)  # finished: only the history is read
         for ours, theirs in zip(resumed.history, alone.history, strict=True):
-            assert vars(ours) == pytest.approx(vars(theirs), rel=1e-3)
+            same = {**vars(theirs), "data_wait_share": ours.data_wait_share}  # differs from run to run
+            assert vars(ours) == pytest.approx(same, rel=1e-3)
     # in the third training one rank meets a loss that is not finite: all stop, and name that rank's patches
     step, rows = toy.bad_step(toy.broken_batches())
     assert process.returncode != 0
