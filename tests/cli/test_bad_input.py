@@ -185,6 +185,17 @@ def test_no_worker(refused, tmp_path, workers):
 
 
 @pytest.mark.parametrize(
+    ("stage", "option", "expected"),
+    [
+        ("pack", "--workers=0", "at least one worker, got 0; correct --workers"),
+        ("pretrain", "--loaders=-1", "or more loaders, got -1"),
+    ],
+)
+def test_no_worker_and_fewer_than_no_loaders(refused, demo, stage, option, expected):
+    assert expected in refused(stage, _undo(demo, stage), option)
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["segmnt", "run"], 'Unknown command "segmnt". Did you mean "segment"?'),

@@ -32,11 +32,11 @@ def test_a_patch_has_the_same_pixels_from_its_pack_and_from_its_section(run):
     patches = read_patches(run.path("patches.parquet"))
     packed = patch_source(run, patches)
     assert isinstance(packed, Pack)
+    rows = np.random.default_rng(0).permutation(len(patches))
+    images = packed.read(rows)
     shutil.rmtree(run.path("patches.zarr"))
     cut = patch_source(run, patches)
     assert isinstance(cut, SectionImages)
-    rows = np.random.default_rng(0).permutation(len(patches))
-    images = packed.read(rows)
     np.testing.assert_array_equal(images, cut.read(rows))
     side = run.experiment.texture.patch_px
     assert images.shape == (len(patches), side, side)

@@ -79,6 +79,17 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bits(stop_at: int, sections
     assert straight.history == resumed.history
 
 
+@pytest.mark.slow
+def test_windows_that_a_loader_makes_train_the_same_network(sections: list, tmp_path: Path):
+    ahead = SETTINGS.model_copy(update={"loaders": 1})
+    one, other = _train(sections, tmp_path / "here"), _train(sections, tmp_path / "ahead", ahead)
+    assert all(torch.equal(value, _weights(other)[name]) for name, value in _weights(one).items())
+    assert one.history == other.history
+    assert all(0 < row.data_wait_share < 1 for row in (*one.history, *other.history))
+    # how batches are made does not tell two runs apart
+    assert _train(sections, tmp_path / "here", ahead, stop_at=1).history == one.history
+
+
 def test_the_network_learns_what_is_annotated_and_segments_with_it(sections: list, tmp_path: Path):
     settings = SETTINGS.model_copy(update={"phases": (Phase(steps=60, rate=0.05, schedule="one-cycle"),)})
     result = _train(sections, tmp_path, settings)
