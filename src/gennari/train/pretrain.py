@@ -22,7 +22,7 @@ from gennari.train.devices import make_fabric
 from gennari.train.distances import predict_distances
 from gennari.train.loop import Task, train
 from gennari.train.losses import coordinate_loss, distance_loss, pretext_loss, weight_norm
-from gennari.train.settings import Phase, PretrainSettings
+from gennari.train.settings import WITHOUT_EFFECT, Phase, PretrainSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ def _task(
         log_every=settings.log_every or steps,
         checkpoint_every=settings.checkpoint_every,
         fingerprint=fingerprint(
-            settings.model_dump_json(),
+            settings.model_dump_json(exclude=WITHOUT_EFFECT),
             net.config.model_dump_json(),
             repr((normalisation.mean, normalisation.std, batches.images.shape)),
             pairs.first,
