@@ -47,7 +47,7 @@ def test_a_loss_is_bad_above_the_limit_or_if_it_is_not_finite(loss, bad):
 def test_the_broken_law_says_which():
     guard = Guard(factor=3, window=4)
     assert broken_law(guard, math.nan, 9.0) == "the loss must stay finite"
-    assert "below 9 (3 times its lowest median over 4 steps" in broken_law(guard, 10.0, 9.0)
+    assert "below 9 (guard.factor = 3 times its lowest median over 4 steps" in broken_law(guard, 10.0, 9.0)
 
 
 @pytest.mark.parametrize("floor", [0.02, 0.0])

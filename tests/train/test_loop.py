@@ -174,3 +174,16 @@ def test_only_the_bad_micro_batch_is_named_with_its_patches(toy, cpu, tmp_path: 
     step, rows = toy.bad_step(batches)
     with pytest.raises(InputError, match=re.escape(f"at step {step} of pretrain it was inf for patches {rows}; try")):
         toy.run_pretrain(tmp_path, cpu, batches=batches)
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("pretrain", "PRETRAIN"), ("finetune", "FINETUNE")])
+def test_a_stopped_run_may_go_on_with_another_guard(kind: str, settings: str, toy, cpu, tmp_path: Path):
+    def stop(tick) -> None:
+        if tick.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        toy.RUNS[kind](tmp_path, cpu, stop)
+    ticks, changes = [], {"guard": Guard(factor=None), "checkpoint_every": 5}
+    toy.RUNS[kind](tmp_path, cpu, ticks.append, settings=getattr(toy, settings).model_copy(update=changes))
+    assert ticks[0].done == 3

@@ -8,6 +8,7 @@ from pydantic import RootModel
 from gennari.nets.sizes import output_spacing_um
 from gennari.pipeline.area_distances import area_distances_mm
 from gennari.pipeline.atlas_alone import atlas_labels
+from gennari.pipeline.ceiling import mutual_sections
 from gennari.pipeline.folds import Fold, sections_at
 from gennari.pipeline.reproduction import Work
 from gennari.pipeline.scoring import SectionResult, score_section
@@ -50,7 +51,4 @@ def atlas_results(work: Work, fold: Fold) -> Iterator[SectionResult]:
 
 def observer_results(work: Work, fold: Fold) -> Iterator[SectionResult]:
     """How far two observers agree on the tested sections, cortex only; nothing where the data set does not know it."""
-    for name, number in fold.test:
-        found = work.dataset.brain(name).observers(number)
-        if found is not None:
-            yield SectionResult(brain=name, section=number, confusion=found.mutual)
+    yield from mutual_sections(work.dataset, sections_at(work.dataset, fold.test)) or ()

@@ -20,7 +20,7 @@ from gennari.train.checkpoint import fingerprint
 from gennari.train.devices import make_fabric
 from gennari.train.loop import Task, train
 from gennari.train.losses import area_loss
-from gennari.train.settings import FinetuneSettings, Phase
+from gennari.train.settings import WITHOUT_EFFECT, FinetuneSettings, Phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +212,7 @@ def _fingerprint(settings: FinetuneSettings, net: AreaUNet, batches: AreaBatches
     start = read_tensors(init_weights)[0] if init_weights is not None else {}
     grey = (batches.normalisation.mean, batches.normalisation.std)
     return fingerprint(
-        settings.model_dump_json(exclude={"loaders"}),
+        settings.model_dump_json(exclude=WITHOUT_EFFECT),
         net.config.model_dump_json(),
         repr((grey, net.classes, net.atlas_channels, [section.image.shape for section in batches.sections])),
         *(section.labels for section in batches.sections),

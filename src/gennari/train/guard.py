@@ -49,6 +49,6 @@ def broken_law(guard: Guard, loss: float, limit: float) -> str:
     if not math.isfinite(loss):
         return "the loss must stay finite"
     return (
-        f"the loss must not explode, that is stay below {limit:.4g} ({guard.factor:g} times its lowest median over "
-        f"{guard.window} steps of this phase, or the first such median)"
+        f"the loss must not explode, that is stay below {limit:.4g} (guard.factor = {guard.factor:g} times its lowest "
+        f"median over {guard.window} steps of this phase, or the first such median)"
     )

@@ -1,5 +1,6 @@
 """The one training loop, on Lightning Fabric: read it from top to bottom."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -138,11 +139,12 @@ def _step(
     fabric = store.fabric
     batches = ahead(step)
     weights = [float(task.weight(batch)) for batch in batches]
+    own_parts = _parts_of_one(weights)
     optimiser.zero_grad()
     with joined_statistics(model, fabric):
-        values = _backward(model, task, phase, batches, _parts_of_one(weights), fabric)
-    own = _mean(values, _parts_of_one(weights))
-    means_of, weight_of, stops = zip(*gathered((own, sum(weights), asked()), fabric), strict=True)
+        values = _backward(model, task, phase, batches, own_parts, fabric)
+    own = (_mean(values, own_parts), math.fsum(weights), asked())
+    means_of, weight_of, stops = zip(*gathered(own, fabric), strict=True)
     parts = _parts_of_one(weight_of)
     means = _mean(means_of, parts)
 
@@ -158,11 +160,9 @@ def _step(
         refuse(broken_law(task.guard, means["loss"], limit), means["loss"], limit)
     parameters = [p for group in optimiser.param_groups for p in group["params"] if p.requires_grad]
     average_gradients(parameters, parts[fabric.global_rank], fabric)
-    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    norm = torch.nn.utils.clip_grad_norm_(parameters, task.optimiser.clip_norm or math.inf)
     if not torch.isfinite(norm):
         refuse("the gradient must stay finite", float(norm), -1.0)
-    if task.optimiser.clip_norm is not None:
-        torch.nn.utils.clip_grads_with_norm_(parameters, task.optimiser.clip_norm, norm)
     optimiser.step()
     return means, any(stops)
 

@@ -22,7 +22,7 @@ from gennari.train.devices import make_fabric
 from gennari.train.distances import predict_distances
 from gennari.train.loop import Task, train
 from gennari.train.pretext import pretext_terms
-from gennari.train.settings import PretrainSettings
+from gennari.train.settings import WITHOUT_EFFECT, PretrainSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ def _task(
         log_every=settings.log_every or steps,
         checkpoint_every=settings.checkpoint_every,
         fingerprint=fingerprint(
-            settings.model_dump_json(exclude={"loaders"}),
+            settings.model_dump_json(exclude=WITHOUT_EFFECT),
             net.config.model_dump_json(),
             repr((normalisation.mean, normalisation.std, len(batches.images), batches.images.side_px)),
             pairs.first,

@@ -177,6 +177,10 @@ class PretrainSettings(BaseModel):
         )
 
 
+WITHOUT_EFFECT = {"guard", "checkpoint_every", "loaders"}
+"""Settings that change no weight: a run that was stopped may go on with others."""
+
+
 def _check_parts(batch: int, micro_batch: int | None) -> None:
     if micro_batch and batch % micro_batch:
         raise ValueError(f"batch must be a multiple of micro_batch, got {batch} and {micro_batch}")
