@@ -94,7 +94,9 @@ class Pack:
         try:
             return np.asarray(self._images[rows].read().result())
         except ValueError as error:
-            raise InputError(f"{self.path} must hold whole images, but one is damaged or lost; pack them anew") from error
+            raise InputError(
+                f"{self.path} must hold whole images, but one is damaged or lost; pack them anew"
+            ) from error
 
     @cached_property
     def _images(self) -> ts.TensorStore:
