@@ -134,6 +134,17 @@ def test_parts_must_fill_their_shards(lengths: list[int], tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+def test_black_images_are_stored_and_a_lost_shard_is_not_taken_for_them(images: np.ndarray, tmp_path: Path) -> None:
+    images[8:16] = 0
+    write_pack(tmp_path / "p.zarr", parts(images), KEY)
+    np.testing.assert_array_equal(open_pack(tmp_path / "p.zarr", KEY).read(np.arange(21)), images)
+    shards(tmp_path / "p.zarr")[1].unlink()
+    packed = open_pack(tmp_path / "p.zarr", KEY)
+    np.testing.assert_array_equal(packed.read(np.arange(8)), images[:8])
+    with pytest.raises(InputError, match="must hold whole images, but one is damaged"):
+        packed.read(np.array([3, 9]))
+
+
 def test_an_image_that_is_not_there_is_refused(path: Path) -> None:
     for which in ([-1], [21]):
         with pytest.raises(ValueError, match="0 <= row < 21"):

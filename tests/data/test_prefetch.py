@@ -73,7 +73,7 @@ def test_an_input_error_comes_out_of_a_loader_with_its_own_sentence(batches: Pai
     shard.write_bytes(shard.read_bytes()[:50])
     with Prefetched(made_from(batches), 6, 1) as ahead, pytest.raises(InputError) as caught:
         ahead(0)
-    assert str(caught.value) == f"{images.path} must hold whole images, but one is damaged; pack them anew"
+    assert str(caught.value) == f"{images.path} must hold whole images, but one is damaged or lost; pack them anew"
 
 
 @pytest.mark.slow

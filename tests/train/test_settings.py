@@ -66,10 +66,18 @@ def test_settings_that_cannot_work_are_refused():
         PretrainSettings(use_distance=False, use_coordinates=False)
     with pytest.raises(ValidationError, match="multiple of micro_batch"):
         FinetuneSettings(batch=10, micro_batch=4, atlas_widths=(4,))
+    with pytest.raises(ValidationError, match="multiple of micro_batch"):
+        PretrainSettings(batch=10, micro_batch=4)
     with pytest.raises(ValidationError, match="needs atlas_widths"):
         FinetuneSettings()
     with pytest.raises(ValidationError, match="Extra inputs"):
         PretrainSettings(momentun=0.9)  # type: ignore[call-arg]
+
+
+def test_micro_batches_are_counted_alike_in_both_trainings():
+    assert (PretrainSettings(batch=60, micro_batch=20).parts, PretrainSettings(batch=60).parts) == (3, 1)
+    settings = FinetuneSettings(batch=40, micro_batch=8, atlas_widths=(4,))
+    assert (settings.parts, FinetuneSettings(atlas_widths=(4,)).parts) == (5, 1)
 
 
 def test_settings_need_no_torch():

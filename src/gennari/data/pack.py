@@ -94,12 +94,14 @@ class Pack:
         try:
             return np.asarray(self._images[rows].read().result())
         except ValueError as error:
-            raise InputError(f"{self.path} must hold whole images, but one is damaged; pack them anew") from error
+            raise InputError(
+                f"{self.path} must hold whole images, but one is damaged or lost; pack them anew"
+            ) from error
 
     @cached_property
     def _images(self) -> ts.TensorStore:
         try:
-            return ts.open(_spec(self.path), open=True, read=True).result()
+            return ts.open({**_spec(self.path), "fill_missing_data_reads": False}, open=True, read=True).result()
         except ValueError as error:  # tensorstore says it in several lines
             raise InputError(f"{self.path} must be a whole pack, but it cannot be opened; pack anew") from error
 
@@ -147,7 +149,8 @@ def _begin(folder: Path, begun: _Begun) -> None:
 def _write_shard(folder: Path, length: int, task: tuple[int, PatchImages]) -> None:
     """Runs in the worker. The file driver writes beside the shard's file and renames, so a shard is whole or absent."""
     number, part = task
-    images = ts.open(_spec(folder), open=True, write=True).result()
+    # Black images are written too: an image that is not there is one that was lost.
+    images = ts.open({**_spec(folder), "store_data_equal_to_fill_value": True}, open=True, write=True).result()
     begin = number * length
     images[begin : begin + len(part)].write(part.read(np.arange(len(part)))).result()
 
