@@ -53,7 +53,7 @@ def test_training_learns_the_same_from_either_source_and_with_loaders(run, ticks
         if not packed:
             _undo(run, "pack")
         _undo(run, "pretrain")
-        assert pretrain_stage(run, ticks.append, loaders)
+        assert pretrain_stage(run, ticks.append, loaders=loaders)
         after, about = read_tensors(run.path("pretrain", "weights.safetensors"))
         assert all((after[name] == value).all() for name, value in before.items())
         assert json.loads(about["settings"])["loaders"] == loaders

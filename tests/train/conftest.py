@@ -3,11 +3,12 @@
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 from lightning_fabric import Fabric
 
 TOY = Path(__file__).with_name("toy.py")
@@ -25,9 +26,12 @@ def toy() -> ModuleType:
 
 
 @pytest.fixture
-def cpu() -> Fabric:
-    """One process on the CPU."""
-    return Fabric(accelerator="cpu", devices=1)
+def cpu() -> Iterator[Fabric]:
+    """One process on the CPU, one thread, as in processes that a test starts: sums are rounded by their order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield Fabric(accelerator="cpu", devices=1)
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

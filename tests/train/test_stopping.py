@@ -17,6 +17,15 @@ def test_a_signal_asks_instead_of_ending(number):
     assert signal.getsignal(number) is before
 
 
+@pytest.fixture
+def own_handler():
+    """Python's own handler of SIGINT: a test runner's workers ignore that signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("own_handler")
 def test_the_third_signal_ends_at_once():
     with stop_requests():
         signal.raise_signal(signal.SIGINT)
