@@ -5,6 +5,7 @@ import torch
 from gennari.apply.segment import segment, tile_spans
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import normalise
+from gennari.data.prior import Prior
 from gennari.errors import InputError
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import TextureConfig, unet_sizes, valid_inputs
@@ -75,6 +76,14 @@ def test_tiles_give_what_one_pass_gives(name: str, shape: tuple[int, int], rng: 
     one = segment(net, image, prior, NORMALISATION, tile_px=1000)
     assert one.tiles == 1
     np.testing.assert_allclose(one.probabilities, expected, atol=1e-3)
+
+
+def test_a_coarse_prior_tiles_as_its_fine_grid_does(rng: np.random.Generator):
+    net, image = _net(SAME), rng.integers(0, 256, (300, 100), dtype=np.uint8)
+    prior = Prior(coarse=rng.uniform(size=(3, 20, 8)).astype(np.float16), ratio=0.13, fine_px=(150, 50))
+    found = segment(net, image, prior, NORMALISATION, tile_px=160)
+    dense = segment(net, image, prior[..., :, :], NORMALISATION, tile_px=160)
+    np.testing.assert_array_equal(found.probabilities, dense.probabilities)
 
 
 @pytest.mark.parametrize("name", ["valid", "same"])

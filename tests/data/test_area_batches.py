@@ -7,6 +7,7 @@ import torch
 from gennari.data.area_batches import AreaBatch, AreaBatches, LabelledSection, WindowGrid
 from gennari.data.augmentation import Augmentation
 from gennari.data.pixels import Normalisation
+from gennari.data.prior import Prior
 from gennari.records import IGNORE
 
 UNIT = Normalisation(mean=0.0, std=1 / 255)
@@ -172,6 +173,25 @@ def test_blurring_leaves_labels_and_prior_alone(batches: AreaBatches):
     assert torch.equal(plain.labels, blurred.labels)
     assert torch.equal(plain.atlas, blurred.atlas)
     assert not torch.equal(plain.image, blurred.image)
+
+
+def test_a_coarse_prior_gives_the_batches_of_its_fine_grid(batches: AreaBatches, rng: np.random.Generator):
+    turned = batches.augmentation.model_copy(update={"mirror": 0.5, "quarter_turns": True, "rotation_deg": 180.0})
+    coarse, dense = [], []
+    for section in batches.sections:
+        rows, cols = section.prior.shape[1:]
+        prior = Prior(
+            coarse=rng.uniform(size=(2, 9, 9)).astype(np.float16), ratio=9 / max(rows, cols), fine_px=(rows, cols)
+        )
+        coarse.append(dataclasses.replace(section, prior=prior))
+        dense.append(dataclasses.replace(section, prior=prior[..., :, :]))
+    for augmentation in (batches.augmentation, turned):
+        one, other = (
+            dataclasses.replace(batches, sections=sections, augmentation=augmentation).get(3)
+            for sections in (coarse, dense)
+        )
+        assert one.atlas.any()
+        torch.testing.assert_close(one.atlas, other.atlas, rtol=0, atol=1e-6)
 
 
 def test_sections_without_a_prior_give_an_atlas_of_no_areas(batches: AreaBatches):

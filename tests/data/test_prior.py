@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gennari.data.prior import prior_image
+from gennari.data.prior import Prior, make_prior
 from gennari.records import Hemisphere, Ribbon, TriangleMesh
 
 
@@ -9,6 +9,11 @@ def plane(side: str) -> Hemisphere:
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 0, 1], [1, 0, 1]], float)
     mesh = TriangleMesh(vertices_mm=vertices, faces=np.array([[0, 1, 2], [1, 3, 2]], np.int32))
     return Hemisphere(side=side, pial=mesh, white=mesh, inflated=mesh, medial_wall=np.zeros(4, bool))
+
+
+def prior_image(*given: object, **further: object) -> np.ndarray:
+    """All of a prior's fine grid."""
+    return make_prior(*given, **further)[..., :, :]  # pyright: ignore[reportArgumentType]
 
 
 HEMISPHERES = (plane("L"), plane("R"))
@@ -40,7 +45,7 @@ def constant(left: list[float], right: list[float]) -> tuple[np.ndarray, np.ndar
 
 def test_a_constant_stays_constant_near_the_ribbon_and_fades_beyond_the_spread() -> None:
     prior = prior_image(ribbon_of(halves()), HEMISPHERES, constant([0.7, 0.0], [0.7, 0.0]), 64.0)
-    assert prior.dtype == np.float16
+    assert prior.dtype == np.float32
     assert prior.shape == (2, 300, 400)
     inside = prior[0, :, 30:-30]
     # Within 1.5 mm of the ribbon the blur (0.5 mm) does not reach the edge of the spread (3 mm).
@@ -106,3 +111,29 @@ def test_an_atlas_of_another_mesh_is_refused() -> None:
     wrong = (np.zeros((4, 1), np.float32), np.zeros((5, 1), np.float32))
     with pytest.raises(ValueError, match=r"hemisphere R must have a row a vertex \(4\), got 5"):
         prior_image(ribbon_of(halves()), HEMISPHERES, wrong, 64.0)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.256, 1.0, 2.5])
+def test_a_window_is_the_same_part_of_the_whole_and_linear_between_centres(ratio: float, rng) -> None:
+    """Against interpolation at each pixel by itself."""
+    coarse = rng.uniform(size=(2, 7, 9)).astype(np.float16)
+    coarse[1] = 0
+    rows, cols = int(7 / ratio), int(9 / ratio)
+    prior = Prior(coarse=coarse, ratio=ratio, fine_px=(rows, cols))
+    whole = prior[..., :, :]
+    assert whole.shape == prior.shape == (2, rows, cols)
+    for i, j in [(0, 0), (rows - 1, cols - 1), *rng.integers(0, [rows, cols], (20, 2)).tolist()]:
+        y, x = (np.clip((k + 0.5) * ratio - 0.5, 0, n - 1) for k, n in ((i, 7), (j, 9)))
+        r, c = min(int(y), 5), min(int(x), 7)
+        square, down, right = coarse[0, r : r + 2, c : c + 2].astype(float), y - r, x - c
+        wanted = np.array([1 - down, down]) @ square @ np.array([1 - right, right])
+        assert whole[0, i, j] == pytest.approx(wanted, abs=1e-5)
+    assert not whole[1].any()
+    for _ in range(10):
+        (top, bottom), (left, right) = (np.sort(rng.integers(0, n + 1, 2)) for n in (rows, cols))
+        np.testing.assert_array_equal(prior[..., top:bottom, left:right], whole[:, top:bottom, left:right])
+
+
+def test_a_prior_of_one_coarse_pixel_is_constant() -> None:
+    prior = Prior(coarse=np.full((1, 1, 1), 0.5, np.float16), ratio=0.2, fine_px=(5, 5))
+    np.testing.assert_array_equal(prior[..., :, :], 0.5)

@@ -6,7 +6,7 @@ import pytest
 from gennari.nets.sizes import output_spacing_um
 from gennari.pipeline.evaluation import true_map
 from gennari.pipeline.labelled import labelled_sections
-from gennari.pipeline.section_store import KINDS, SectionStore, fill_store
+from gennari.pipeline.section_store import SectionStore, fill_store
 from gennari.sources.dataset import open_dataset
 
 
@@ -26,8 +26,9 @@ def test_what_is_stored_is_what_a_training_reads(filled):
         (wanted,) = labelled_sections([(brain, [brain.section(number)])], config, [].append)
         found = store.labelled(name, number)
         assert found.name == wanted.name
-        for kind in KINDS[:3]:
+        for kind in ("image", "labels"):
             np.testing.assert_array_equal(getattr(found, kind), getattr(wanted, kind))
+        np.testing.assert_array_equal(found.prior[..., :, :], wanted.prior[..., :, :])
         np.testing.assert_array_equal(store.truth(name, number), true_map(brain, number, output_spacing_um(config)))
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Float16, UInt8
 
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import normalise
+from gennari.data.prior import Prior
 from gennari.errors import InputError
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.field_of_view import halo_px
@@ -36,7 +37,7 @@ class Segmentation:
 def segment(
     net: AreaUNet,
     image: UInt8[np.ndarray, "h w"],
-    prior: Float[np.ndarray, "a hs ws"] | None,
+    prior: Float[np.ndarray, "a hs ws"] | Prior | None,
     normalisation: Normalisation,
     tile_px: int = 1024,
     mask: Bool[np.ndarray, "ho wo"] | None = None,
@@ -167,7 +168,7 @@ def _too_small(tile_px: int, least: int) -> InputError:
     return InputError(f"tile_px must be about {least} at least for this network, got {tile_px}; give a larger tile")
 
 
-def _read(array: np.ndarray, place: tuple[slice, slice], fill: float) -> np.ndarray:
+def _read(array: np.ndarray | Prior, place: tuple[slice, slice], fill: float) -> np.ndarray:
     """A rectangle of the last two axes; `fill` where it leaves the array."""
     starts, ends = np.array([s.start for s in place]), np.array([s.stop for s in place])
     out = np.full((*array.shape[:-2], *(ends - starts)), fill, array.dtype)
@@ -185,7 +186,7 @@ def _grid(image: np.ndarray, stride: int) -> tuple[int, int]:
 
 def _check(
     image: np.ndarray,
-    prior: np.ndarray | None,
+    prior: np.ndarray | Prior | None,
     mask: np.ndarray | None,
     shape: tuple[int, int],
     config: TextureConfig,

@@ -13,6 +13,7 @@ from torch import Tensor
 from gennari.data.augmentation import Augmentation
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import Changes, blur, draw_changes, grey_tables
+from gennari.data.prior import Prior
 from gennari.data.turning import Cut, window_grey, window_labels, window_planes
 from gennari.records import BACKGROUND_GREY, IGNORE
 
@@ -82,7 +83,7 @@ class LabelledSection:
 
     image: UInt8[np.ndarray, "h w"]
     labels: UInt8[np.ndarray, "ho wo"]
-    prior: Float[np.ndarray, "a hs ws"] | None = None
+    prior: Float[np.ndarray, "a hs ws"] | Prior | None = None
     name: str = ""
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Shaped, UInt8
 from numba import njit
 
+from gennari.data.prior import Prior
+
 _QUARTER_DEG = 90.0
 
 
@@ -61,7 +63,7 @@ class Cut:
     inner_px: int
 
     def exact(
-        self, array: Shaped[np.ndarray, "*a h w"], start: Int[np.ndarray, "2"], turn: Turn, fill: int
+        self, array: Shaped[np.ndarray, "*a h w"] | Prior, start: Int[np.ndarray, "2"], turn: Turn, fill: int
     ) -> np.ndarray:
         """The window whose output square begins at `start`, for an exact turn; `fill` where it leaves the array."""
         if turn.exact_quarters == 0 and not turn.mirrored:
@@ -72,7 +74,7 @@ class Cut:
         return laid(square, turn)[..., lead : lead + self.side_px, lead : lead + self.side_px]
 
     def around(
-        self, array: Shaped[np.ndarray, "*a h w"], start: Int[np.ndarray, "2"], turn: Turn, fill: int
+        self, array: Shaped[np.ndarray, "*a h w"] | Prior, start: Int[np.ndarray, "2"], turn: Turn, fill: int
     ) -> tuple[np.ndarray, tuple[float, float]]:
         """All that a turned window shows, uncut, and where in it (row, col) the output square has its middle."""
         cos, sin, _ = turn.direction
@@ -105,7 +107,7 @@ def window_grey(
 
 
 def window_planes(
-    planes: Shaped[np.ndarray, "a h w"], start: Int[np.ndarray, "2"], which: Cut, turn: Turn
+    planes: Shaped[np.ndarray, "a h w"] | Prior, start: Int[np.ndarray, "2"], which: Cut, turn: Turn
 ) -> Float32[np.ndarray, "a s s"]:
     """A window of probabilities, 0 outside; interpolated linearly where the turn is not exact."""
     if turn.exact:
@@ -159,7 +161,7 @@ def laid(array: Shaped[np.ndarray, "*a h w"], turn: Turn) -> np.ndarray:
     return turned[..., ::-1] if turn.mirrored else turned
 
 
-def cut(array: Shaped[np.ndarray, "*a h w"], start: Int[np.ndarray, "2"], side: int, fill: int) -> np.ndarray:
+def cut(array: Shaped[np.ndarray, "*a h w"] | Prior, start: Int[np.ndarray, "2"], side: int, fill: int) -> np.ndarray:
     """A square of the last two axes beginning at `start`; `fill` where it leaves the array."""
     h, w = array.shape[-2:]
     out = np.full((*array.shape[:-2], side, side), fill, array.dtype)

@@ -145,7 +145,7 @@ def _maps(work: Work, net: AreaUNet, place: Place, atlas: bool) -> tuple[np.ndar
     found = segment(
         net,
         image,
-        np.asarray(section.prior) if atlas and section.prior is not None else None,
+        section.prior if atlas else None,
         work.normalisation,
         mask=near_tissue(image, config.output_stride_px, config.spacing_um),
         empty_class=0,

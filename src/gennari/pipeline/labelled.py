@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float16, Float32, UInt8
+from jaxtyping import Float32, UInt8
 
 from gennari.data.area_batches import LabelledSection
-from gennari.data.prior import prior_image
+from gennari.data.prior import Prior, make_prior
 from gennari.execute import Report, Tick
 from gennari.nets.sizes import TextureConfig, atlas_spacing_um, output_spacing_um
 from gennari.records import IGNORE, Hemisphere, Section
@@ -15,6 +15,8 @@ from gennari.sources.dataset import Brain
 from gennari.sources.sections import read_full
 from gennari.surface.ribbon import cut_ribbon
 
+PRIOR_RIBBON_UM = 64.0
+"""Ribbons that priors are made from are no finer: the prior is blurred by eight such pixels."""
 Atlas = tuple[Float32[np.ndarray, "_ a"], Float32[np.ndarray, "_ a"]]
 
 
@@ -49,8 +51,9 @@ def annotated_labels(brain: Brain, section: Section, spacing_um: float) -> UInt8
 
 def section_prior(
     hemispheres: tuple[Hemisphere, Hemisphere], atlas: Atlas, section: Section, config: TextureConfig
-) -> Float16[np.ndarray, "a h w"]:
+) -> Prior:
     """The atlas on the stem's grid of one section."""
     spacing_um = atlas_spacing_um(config)
-    ribbon = cut_ribbon(hemispheres, section, spacing_um)
-    return prior_image(ribbon, hemispheres, atlas, spacing_um=spacing_um)
+    ribbon = cut_ribbon(hemispheres, section, max(spacing_um, PRIOR_RIBBON_UM))
+    shape_px = section.grid_shape(spacing_um)
+    return make_prior(ribbon, hemispheres, atlas, spacing_um=spacing_um, shape_px=shape_px)

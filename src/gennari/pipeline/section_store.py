@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from gennari.data.area_batches import LabelledSection
+from gennari.data.prior import Prior
 from gennari.execute import Report, run_tasks
 from gennari.nets.sizes import TextureConfig, output_spacing_um
 from gennari.pipeline.evaluation import true_map
@@ -25,15 +26,17 @@ KINDS = ("image", "labels", "prior", "truth")
 class SectionStore:
     """A folder of arrays: grey values, partial labels, prior and truth of each labelled section.
 
-    Priors are by far the largest (13 areas at the stem's spacing); mapped, two trainings side by side share them, and
-    a window costs what it shows.
+    They are mapped into memory: two trainings side by side share them, and a window costs what it shows.
     """
 
     folder: Path
 
     def labelled(self, brain: str, section: int) -> LabelledSection:
         """The section as a training sees it, mapped read-only."""
-        image, labels, prior = (self._map(brain, section, kind) for kind in KINDS[:3])
+        image, labels = (self._map(brain, section, kind) for kind in KINDS[:2])
+        with np.load(self.path(brain, section, "prior")) as stored:
+            rows, cols = stored["fine_px"].tolist()
+            prior = Prior(coarse=stored["coarse"], ratio=float(stored["ratio"]), fine_px=(rows, cols))
         return LabelledSection(image=image, labels=labels, prior=prior, name=f"{brain} {section}")
 
     def truth(self, brain: str, section: int) -> UInt8[np.ndarray, "h w"]:
@@ -41,8 +44,8 @@ class SectionStore:
         return self._map(brain, section, "truth")
 
     def path(self, brain: str, section: int, kind: str) -> Path:
-        """Where one array stands."""
-        return self.folder / brain / f"{section:04d}_{kind}.npy"
+        """Where one of them stands."""
+        return self.folder / brain / f"{section:04d}_{kind}.{'npz' if kind == 'prior' else 'npy'}"
 
     def _map(self, brain: str, section: int, kind: str) -> np.ndarray:
         return np.load(self.path(brain, section, kind), mmap_mode="r")
@@ -76,13 +79,17 @@ def _write(store: SectionStore, root: Path, config: TextureConfig, which: Place)
     brain = _brain(root, name)
     (section,) = (section for section in brain.sections if section.id == number)
     (found,) = labelled_sections([(brain, [section])], config, _silent)
-    assert found.prior is not None, "labelled_sections gives each section its prior"
-    arrays = (found.image, found.labels, found.prior, true_map(brain, number, output_spacing_um(config)))
-    for kind, array in zip(KINDS, arrays, strict=True):  # the truth last: it stands for the section
-        path = store.path(name, number, kind)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            np.save(handle, array)
+    assert isinstance(found.prior, Prior), "labelled_sections gives each section its prior"
+    truth = true_map(brain, number, output_spacing_um(config))
+    writers = (
+        partial(np.save, arr=found.image),
+        partial(np.save, arr=found.labels),
+        partial(np.savez, coarse=found.prior.coarse, ratio=found.prior.ratio, fine_px=found.prior.fine_px),
+        partial(np.save, arr=truth),
+    )
+    for kind, write in zip(KINDS, writers, strict=True):  # the truth last: it stands for the section
+        with atomic_path(store.path(name, number, kind)) as temporary:
+            write(temporary)
 
 
 def _brain(root: Path, name: str) -> Brain:
