@@ -25,7 +25,7 @@ from gennari.phantom.layers import AREAS, LABEL_SET
 from gennari.phantom.plan import plan_sections
 from gennari.phantom.settings import BrainPlan, PhantomSettings
 from gennari.phantom.tiles import sheet_of
-from gennari.recipes import phantom_settings
+from gennari.recipes.phantoms import phantom_settings
 from gennari.records import Section
 from places import Cut, Place
 

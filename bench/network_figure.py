@@ -11,7 +11,7 @@ import torch
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
 from gennari.phantom.layers import LABEL_SET
-from gennari.recipes import experiment
+from gennari.recipes.presets import experiment
 from gennari.report.network_figures import network_figure
 from gennari.report.style import to_png
 from gennari.sources.atomic import atomic_path

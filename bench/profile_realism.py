@@ -19,7 +19,7 @@ from gennari.phantom.individual import Geometry, Individual, make_individual
 from gennari.phantom.layers import AREAS, COLUMNS, LAYERS, RECIPES, AreaRecipe, cortex_mm, recipe_tables
 from gennari.phantom.profiles import equivolumetric_depths, expected_profiles, layer_counts
 from gennari.phantom.settings import PhantomSettings
-from gennari.recipes import phantom_settings
+from gennari.recipes.phantoms import phantom_settings
 from gennari.records import SIDES, TriangleMesh
 from gennari.sources.gifti import columns_path, read_columns
 

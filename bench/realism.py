@@ -27,7 +27,7 @@ from gennari.phantom.observers import agreement, two_drawings
 from gennari.phantom.plan import plan_sections
 from gennari.phantom.settings import NO_NUISANCE, BrainPlan, PhantomSettings
 from gennari.phantom.tiles import Sheet, sheet_of
-from gennari.recipes import phantom_settings
+from gennari.recipes.phantoms import phantom_settings
 from gennari.records import Section, Window
 from places import Cut, Place
 from profile_realism import compare, strip_counts

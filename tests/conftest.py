@@ -16,7 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from gennari.phantom.settings import PhantomSettings
-    from gennari.recipes import Experiment
+    from gennari.recipes.experiment import Experiment
     from gennari.records import PatchTable
 
 
@@ -57,9 +57,9 @@ def real_data(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def mini_recipes() -> "Iterator[tuple[PhantomSettings, Experiment]]":
     """The preset 'mini', known by name for the session: all at 256 µm, seconds to run, its figures mean nothing."""
-    from gennari import recipes
     from gennari.nets.sizes import TextureConfig
     from gennari.phantom.settings import BrainPlan, PhantomSettings
+    from gennari.recipes import phantoms, presets
     from gennari.sampling.settings import PatchSettings
 
     labelled = (
@@ -72,7 +72,7 @@ def mini_recipes() -> "Iterator[tuple[PhantomSettings, Experiment]]":
         subdivisions=0,
         atlas_individuals=3,
     )
-    tiny = recipes.TINY
+    tiny = presets.TINY
     phases = tuple(phase.model_copy(update={"steps": 3}) for phase in tiny.finetune.phases)
     recipe = tiny.model_copy(
         update={
@@ -89,8 +89,8 @@ def mini_recipes() -> "Iterator[tuple[PhantomSettings, Experiment]]":
         }
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipes, "PHANTOMS", {**recipes.PHANTOMS, "mini": settings})
-        patch.setattr(recipes, "EXPERIMENTS", {**recipes.EXPERIMENTS, "mini": recipe})
+        patch.setattr(phantoms, "PHANTOMS", {**phantoms.PHANTOMS, "mini": settings})
+        patch.setattr(presets, "EXPERIMENTS", {**presets.EXPERIMENTS, "mini": recipe})
         yield settings, recipe
 
 

@@ -9,8 +9,11 @@ from pydantic import ValidationError
 from gennari.data.augmentation import Augmentation
 from gennari.errors import InputError
 from gennari.nets.field_of_view import field_of_view_um
-from gennari.nets.sizes import output_spacing_um, unet_sizes
-from gennari.recipes import DEMO, EXPERIMENTS, PHANTOMS, TINY, Experiment, changed, experiment, phantom_settings
+from gennari.nets.sizes import PRESETS, output_spacing_um, unet_sizes
+from gennari.recipes.experiment import Experiment, changed
+from gennari.recipes.phantoms import PHANTOMS, phantom_settings
+from gennari.recipes.presets import DEMO, EXPERIMENTS, TINY, experiment
+from gennari.recipes.tables import REPRODUCTIONS, reproduction
 from gennari.train.settings import learning_rate
 
 OF_THE_PAPER = {"paper-2018": 200_000, "paper-2018-20k": 20_000}
@@ -160,3 +163,31 @@ def test_a_change_that_does_not_fit_is_refused():
         changed(DEMO, patches={"min_tissue": 2})
     with pytest.raises(InputError, match=r"unknown key 'patches\.cuont'; did you mean 'count'"):
         changed(DEMO, patches={"cuont": 2})
+
+
+@pytest.mark.parametrize("name", REPRODUCTIONS)
+def test_a_table_has_sections_to_choose_rates_by_and_networks_that_fit(name):
+    table = reproduction(name)
+    assert table.name == name
+    recipe = table.experiment
+    assert recipe.area_split.val_share > 0
+    assert table.few < recipe.patches.count
+    assert len(set(table.seeds)) == len(table.seeds) >= 2
+    assert unet_sizes(recipe.texture, recipe.finetune.window_px).output_px > 0
+    assert len(recipe.finetune.atlas_widths) == len(recipe.texture.channels)
+    assert not recipe.finetune.phases[0].atlas
+    assert recipe.finetune.phases[1].atlas
+
+
+def test_the_paper_s_table_has_its_own_numbers():
+    paper = reproduction("paper")
+    assert paper.experiment == experiment("paper-2018")
+    assert (paper.few, paper.few_epochs) == (20_000, 50)
+    full = reproduction("full").experiment
+    assert full.texture == PRESETS["s2"]
+    assert full.patches.count == 200_000
+
+
+def test_an_unknown_table_is_named():
+    with pytest.raises(InputError, match="a table must be one of small, full, paper, tiny, got 'big'"):
+        reproduction("big")

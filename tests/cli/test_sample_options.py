@@ -7,7 +7,7 @@ import pytest
 
 from gennari.pipeline import sampling
 from gennari.pipeline.stages import open_run
-from gennari.recipes import experiment
+from gennari.recipes.presets import experiment
 from gennari.sources.tables import read_patches
 
 

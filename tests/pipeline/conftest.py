@@ -11,7 +11,7 @@ from gennari.metrics.segmentation import SegmentationError
 from gennari.pipeline.cells import CellResult
 from gennari.pipeline.scoring import SectionResult
 from gennari.pipeline.stages import Run, create_run, open_run
-from gennari.recipes import Experiment
+from gennari.recipes.experiment import Experiment
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from gennari.pipeline.folds import folds_of, sections_at
 from gennari.pipeline.reproduction import Work
 from gennari.pipeline.splitting import draw_splits, write_splits
 from gennari.pipeline.stages import create_run
-from gennari.recipes import Experiment, Reproduction
+from gennari.recipes.experiment import Experiment
+from gennari.recipes.tables import Reproduction
 
 
 def _work(root: Path, dataset: Path, experiment: Experiment) -> Work:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from gennari import recipes
 from gennari.errors import InputError
 from gennari.phantom.geometry import fsaverage_geometry
 from gennari.pipeline import making
 from gennari.pipeline.making import brain_names, make_phantom
+from gennari.recipes import phantoms
 
 
 def test_a_finished_phantom_says_so(phantom, ticks):
@@ -33,7 +33,7 @@ def _preset(monkeypatch, mini_recipes, **geometries: str) -> None:
     """The preset 'mini' with the geometry of some brains said."""
     settings = mini_recipes[0]
     plans = tuple(plan.model_copy(update={"geometry": geometries.get(plan.name)}) for plan in settings.brains)
-    monkeypatch.setattr(recipes, "PHANTOMS", {"mini": settings.model_copy(update={"brains": plans})})
+    monkeypatch.setattr(phantoms, "PHANTOMS", {"mini": settings.model_copy(update={"brains": plans})})
 
 
 @pytest.fixture

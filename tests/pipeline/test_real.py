@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from gennari import recipes
 from gennari.phantom.layers import AREAS
 from gennari.phantom.settings import BrainPlan
 from gennari.pipeline import sampling
 from gennari.pipeline.demo import run_demo
 from gennari.pipeline.stages import open_run
+from gennari.recipes import phantoms
 from gennari.sources.bigbrain import section_y_mm
 from gennari.sources.gifti import columns_path, read_columns
 
@@ -30,7 +30,7 @@ def test_the_demo_runs_on_real_surfaces(real_data, mini_recipes, tmp_path, ticks
     settings = mini_recipes[0].model_copy(
         update={"brains": (BrainPlan(name="P", role="pretext", sections=4), labelled), "atlas_individuals": 2}
     )
-    monkeypatch.setattr(recipes, "PHANTOMS", {"mini": settings})
+    monkeypatch.setattr(phantoms, "PHANTOMS", {"mini": settings})
     monkeypatch.setattr(sampling, "usable_cores", lambda: 1)
     result = run_demo(tmp_path, real_data / "bigbrain", "mini", 1, ticks.append)
     assert result.figures["geometry"] == "bigbrain"

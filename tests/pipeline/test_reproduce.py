@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gennari import recipes
 from gennari.errors import InputError
 from gennari.execute import Tick
 from gennari.nets.weights import load_siamese
@@ -21,7 +20,8 @@ from gennari.pipeline.reproduce import Request, reproduce
 from gennari.pipeline.reproduction import Work
 from gennari.pipeline.results import Results
 from gennari.pipeline.row_plans import CONTROLS, PAPER_ROWS, chosen_rows
-from gennari.recipes import Reproduction
+from gennari.recipes import tables
+from gennari.recipes.tables import Reproduction
 from gennari.sampling.split import SplitSettings
 
 KEYS = {
@@ -55,7 +55,7 @@ def dataset(mini_recipes, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def known(recipe) -> "pytest.MonkeyPatch":
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipes, "REPRODUCTIONS", {"mini": recipe})
+        patch.setattr(tables, "REPRODUCTIONS", {"mini": recipe})
         patch.setattr(module, "usable_cores", lambda: 1)  # spawning processes takes longer than their work
         yield patch
 
@@ -155,12 +155,12 @@ def test_what_is_finished_is_not_made_again_and_a_lost_cell_comes_back_the_same(
 @pytest.mark.slow
 def test_cells_of_another_recipe_are_refused(dataset: Path, made: Path, recipe, known) -> None:
     other = recipe.model_copy(update={"few": 30})
-    known.setattr(recipes, "REPRODUCTIONS", {"mini": other})
+    known.setattr(tables, "REPRODUCTIONS", {"mini": other})
     try:
         with pytest.raises(InputError, match=r"baseline-0\.json was made with another; give another folder"):
             _make(dataset, made, rows=("baseline",))
     finally:
-        known.setattr(recipes, "REPRODUCTIONS", {"mini": recipe})
+        known.setattr(tables, "REPRODUCTIONS", {"mini": recipe})
 
 
 @pytest.mark.slow

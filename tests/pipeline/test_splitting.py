@@ -18,7 +18,7 @@ from gennari.pipeline.splitting import (
     write_splits,
 )
 from gennari.pipeline.stages import Run, open_run
-from gennari.recipes import changed
+from gennari.recipes.experiment import changed
 from gennari.sampling.coverage import missing_areas
 from gennari.sampling.split import SplitSettings, position_mm
 from gennari.sources.annotations import annotated_classes

@@ -7,7 +7,8 @@ from gennari.cli.progress import progress
 from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.splitting import check_held_out
 from gennari.pipeline.stages import create_run, locked
-from gennari.recipes import changed, experiment
+from gennari.recipes.experiment import changed
+from gennari.recipes.presets import experiment
 from gennari.records import Quality
 from gennari.sampling.split import SplitKind
 from gennari.sources.dataset import open_dataset

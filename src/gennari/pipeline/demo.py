@@ -17,7 +17,7 @@ from gennari.pipeline.page import report_stage
 from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.splitting import MissingArea, missing_words, read_missing
 from gennari.pipeline.stages import Run, create_run, locked, receipts
-from gennari.recipes import experiment
+from gennari.recipes.presets import experiment
 from gennari.sources.documents import read_json
 
 

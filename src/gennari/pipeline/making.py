@@ -10,7 +10,7 @@ from gennari.phantom.geometry import folder_geometry, fsaverage_geometry
 from gennari.phantom.individual import Geometry
 from gennari.phantom.settings import BrainPlan, PhantomSettings
 from gennari.pipeline.stages import locked
-from gennari.recipes import phantom_settings
+from gennari.recipes.phantoms import phantom_settings
 
 BUNDLED = "fsaverage5"
 """Name of the geometry that comes with the package."""

@@ -24,7 +24,7 @@ from gennari.pipeline.row_plans import PAPER_ROWS, Pretext, Row, Source, chosen_
 from gennari.pipeline.scoring import SectionResult
 from gennari.pipeline.section_store import fill_store
 from gennari.pipeline.stages import create_run, locked
-from gennari.recipes import reproduction
+from gennari.recipes.tables import reproduction
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
 

@@ -22,7 +22,7 @@ from gennari.pipeline.pretext_sets import Exchanged, PretextSet, few, patches_in
 from gennari.pipeline.row_plans import Pretext, Source
 from gennari.pipeline.section_store import SectionStore
 from gennari.pipeline.stages import Run, open_run
-from gennari.recipes import Reproduction
+from gennari.recipes.tables import Reproduction
 from gennari.records import PairTable
 from gennari.sources.atomic import write_json
 from gennari.sources.dataset import Dataset, fingerprint

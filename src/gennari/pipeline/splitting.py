@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, RootModel
 from gennari.errors import InputError
 from gennari.execute import Report, Tick
 from gennari.pipeline.stages import Run
-from gennari.recipes import Experiment
+from gennari.recipes.experiment import Experiment
 from gennari.sampling.coverage import fullest_split, missing_areas
 from gennari.sampling.split import Split
 from gennari.sources.annotations import annotated_classes

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gennari.errors import InputError
 from gennari.execute import Report, Tick
-from gennari.recipes import Experiment
+from gennari.recipes.experiment import Experiment
 from gennari.sources.atomic import write_json, write_text
 from gennari.sources.dataset import Dataset, fingerprint, open_dataset
 from gennari.sources.documents import read_json, read_toml
