@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from gennari.data import area_batches
 from gennari.data.area_batches import AreaBatch, AreaBatches, LabelledSection, WindowGrid
 from gennari.data.augmentation import Augmentation
 from gennari.data.pixels import Normalisation
@@ -173,6 +174,14 @@ def test_blurring_leaves_labels_and_prior_alone(batches: AreaBatches):
     assert torch.equal(plain.labels, blurred.labels)
     assert torch.equal(plain.atlas, blurred.atlas)
     assert not torch.equal(plain.image, blurred.image)
+
+
+def test_of_large_sections_a_lattice_of_pixels_is_drawn_for(batches: AreaBatches, monkeypatch: pytest.MonkeyPatch):
+    every = {tuple(pixel) for pool in batches._pixels for pixel in pool.tolist()}
+    size = batches.sections[0].labels.size
+    monkeypatch.setattr(area_batches, "POOLED_PX", size // 5)  # a step of 3 along each axis
+    some = {tuple(pixel) for pool in dataclasses.replace(batches)._pixels for pixel in pool.tolist()}
+    assert some == {(section, row, col) for section, row, col in every if row % 3 == 0 and col % 3 == 0}
 
 
 def test_a_coarse_prior_gives_the_batches_of_its_fine_grid(batches: AreaBatches, rng: np.random.Generator):

@@ -39,3 +39,8 @@ def test_the_section_predictor_stands_beside_err_dist():
     true, said = np.array([10.0, 20.0, 40.0]), np.array([13.0, 20.0, 34.0])
     assert distance_error(true, true, section_only=said).section_only_mm == pytest.approx(3.0)
     assert np.isnan(distance_error(true, true).section_only_mm)
+
+
+def test_a_bin_without_a_training_pair_is_given_the_median_of_all():
+    gap, mm = np.array([1.0, 1.0, 1.0, 9.0]), np.array([2.0, 4.0, 6.0, 20.0])
+    assert section_predictor_mm(gap, mm, np.array([4.0, 1.0]), bins=8).tolist() == [5.0, 4.0]

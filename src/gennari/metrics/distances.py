@@ -81,5 +81,8 @@ def section_predictor_mm(
     """
     edges = np.unique(np.quantile(train_gap, np.linspace(0, 1, bins + 1)))[1:-1]
     train_bin, which = np.searchsorted(edges, train_gap, "right"), np.searchsorted(edges, gap, "right")
-    medians = np.array([np.median(train_mm[train_bin == b]) for b in range(len(edges) + 1)])
+    # gaps that are often the same leave bins in which no training pair falls; there the median of all is said
+    medians = np.full(len(edges) + 1, np.median(train_mm))
+    for b in np.unique(train_bin):
+        medians[b] = np.median(train_mm[train_bin == b])
     return medians[which]
