@@ -126,6 +126,16 @@ def test_rates_are_those_with_the_best_dice_on_validation_sections(made: Path) -
 
 
 @pytest.mark.slow
+def test_the_training_that_won_on_validation_sections_is_the_one_that_is_tested(made: Path) -> None:
+    folders = {path.name for path in (made / "work" / "finetune").iterdir()}
+    for row in ("baseline", "many-L"):
+        rate = _cells(made)[f"{row}-1"].rate
+        assert {name for name in folders if name.startswith(row)} == {
+            f"{row}-0-rate-0.01", f"{row}-0-rate-0.03", f"{row}-1-rate-{rate:g}",
+        }  # fmt: skip
+
+
+@pytest.mark.slow
 def test_no_part_of_a_fold_is_in_another(made: Path, recipe) -> None:
     split = json.loads((made / "work" / "sources" / "pretext" / "split.json").read_text())
     tested = {(s.brain, s.section) for s in _cells(made)["baseline-0"].sections}
@@ -142,7 +152,8 @@ def test_what_is_finished_is_not_made_again_and_a_lost_cell_comes_back_the_same(
     lost.unlink()
     ticks: list[Tick] = []
     _make(dataset, made, ticks, rows=("baseline", "many-L"))
-    assert [tick.note for tick in ticks if tick.stage == "cells"] == ["many-L-1"]
+    (made_again,) = [tick.note for tick in ticks if tick.stage == "cells"]
+    assert made_again.startswith("many-L-1-rate-")
     assert not [tick for tick in ticks if tick.stage == "rates"]
     after = read_cell(lost)
     assert after.sections[0].confusion == before.sections[0].confusion

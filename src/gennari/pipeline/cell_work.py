@@ -52,9 +52,9 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Of its folder and file."""
-        parts = [self.row.name, self.fold.name, str(self.seed)]
-        return "-".join(part for part in parts if part) + (f"-rate-{self.rate:g}" if self.judged_on == "val" else "")
+        """Of its folder; the training tried on validation sections is the one that is tested, if its rate won."""
+        parts = [self.row.name, self.fold.name, str(self.seed), f"rate-{self.rate:g}"]
+        return "-".join(part for part in parts if part)
 
 
 class Judged(BaseModel):
