@@ -50,15 +50,15 @@ _SMALL = DEFAULT.model_copy(
         "finetune": DEFAULT.finetune.model_copy(
             update={
                 "phases": (
-                    Phase(steps=1000, rate=0.002, schedule="one-cycle"),
-                    Phase(steps=400, rate=0.002, schedule="one-cycle", atlas=True, atlas_rate_factor=3.0),
+                    Phase(steps=900, rate=0.002, schedule="one-cycle"),
+                    Phase(steps=350, rate=0.002, schedule="one-cycle", atlas=True, atlas_rate_factor=3.0),
                 ),
                 "optimiser": Optimiser(name="adamw", weight_decay=0.02),
             }
         ),
     }
 )
-SMALL = Reproduction(name="small", experiment=_SMALL, few=9_400, few_epochs=8, rates=(0.001, 0.002))
+SMALL = Reproduction(name="small", experiment=_SMALL, few=9_400, few_epochs=6, rates=(0.001, 0.002))
 
 # on a GPU: the paper's patches, networks and schedules; runs of sections are held out in the pretext task too, and the
 # phantom's windows are changed at random
