@@ -4,7 +4,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from gennari.errors import InputError
-from gennari.train.devices import make_fabric, set_up
+from gennari.train.devices import fastest_device, make_fabric, set_up
 from gennari.train.ranks import Ranks
 
 
@@ -71,3 +71,9 @@ def test_a_gradient_on_outputs_can_be_taken_under_autocast(toy, tmp_path):
 def test_synchronised_batch_norm_on_the_cpu_is_refused(cpu):
     with pytest.raises(InputError, match=r"sync_batch_norm needs CUDA, since .* got cpu; switch it off"):
         set_up(nn.Sequential(nn.BatchNorm2d(2)), cpu, sync_batch_norm=True)
+
+
+@pytest.mark.parametrize(("there", "kind"), [(True, "cuda"), (False, "cpu")])
+def test_a_trained_network_runs_on_the_gpu_where_there_is_one(there: bool, kind: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert fastest_device() == torch.device(kind)

@@ -26,6 +26,7 @@ from gennari.pipeline.scoring import SectionResult, area_dice, score_section
 from gennari.pipeline.section_store import Place
 from gennari.records import IGNORE, LabelSet
 from gennari.sources.tables import read_pairs, read_patches
+from gennari.train.devices import fastest_device
 from gennari.train.finetune import FinetuneRow, finetune
 from gennari.train.settings import FinetuneSettings
 
@@ -89,7 +90,7 @@ def run_trial(work: Work, trial: Trial) -> Judged:
         settings, experiment.texture, [work.store.labelled(*place) for place in trial.fold.train],
         work.normalisation, init, out, _silent, classes=len(label_set.names),
     )  # fmt: skip
-    net = load_area_unet(done.weights)
+    net = load_area_unet(done.weights).to(fastest_device())
     judge = _chosen_by if trial.judged_on == "val" else _measured
     dice, sections = judge(work, net, getattr(trial.fold, trial.judged_on), label_set, trial.row.atlas)
     return Judged(

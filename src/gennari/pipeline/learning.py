@@ -21,7 +21,7 @@ from gennari.records import PairTable, PatchTable
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
 from gennari.sources.tables import read_pairs, read_patches, read_rows, write_rows
-from gennari.train.devices import make_fabric
+from gennari.train.devices import fastest_device, make_fabric
 from gennari.train.distances import calibrate, predict_distances
 from gennari.train.finetune import finetune
 from gennari.train.pretrain import pretrain
@@ -106,16 +106,15 @@ def _pretrain(run: Run, loaders: int | None, tick: Report, ranks: Ranks) -> list
     if not ranks.first:
         return []
     write_rows(out / "history.parquet", result.history)
+    net = load_siamese(result.weights).to(fastest_device())
     by = "features" if experiment.pretrain.use_distance else "coordinates"
-    predicted = predict_distances(load_siamese(result.weights), images, normalisation, test, by)
+    predicted = predict_distances(net, images, normalisation, test, by)
     error = distance_error(predicted, test.distance_mm, constant_mm=float(np.median(train.distance_mm)))
     write_rows(out / "err_dist.parquet", [error])
     files = ["history.parquet", "err_dist.parquet", "predicted.parquet"]
     if by == "coordinates":  # never taught a distance: beside the raw error, that after one affine calibration
         some = _rows(train, np.linspace(0, len(train) - 1, min(len(train), CALIBRATION_PAIRS)).astype(int))
-        line = calibrate(
-            predict_distances(load_siamese(result.weights), images, normalisation, some, by), some.distance_mm
-        )
+        line = calibrate(predict_distances(net, images, normalisation, some, by), some.distance_mm)
         error = distance_error(line.apply(predicted), test.distance_mm, constant_mm=float(np.median(train.distance_mm)))
         write_rows(out / "err_dist_calibrated.parquet", [error])
         files.append("err_dist_calibrated.parquet")

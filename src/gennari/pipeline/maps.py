@@ -17,6 +17,7 @@ from gennari.pipeline.sampling import sections_of
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import BACKGROUND_GREY
 from gennari.sources.sections import read_full, write_labels
+from gennari.train.devices import fastest_device
 
 GLASS_MM = 2.0
 """Tiles farther than this from any tissue are background without being run."""
@@ -36,7 +37,7 @@ def map_path(run: Run, variant: str, brain: str, section: int) -> Path:
 def _segment(run: Run, tick: Report) -> list[Path]:
     torch.set_num_threads(usable_cores())
     config, outputs = run.experiment.texture, []
-    nets = {variant: load_area_unet(weights_path(run, variant)) for variant in VARIANTS}
+    nets = {variant: load_area_unet(weights_path(run, variant)).to(fastest_device()) for variant in VARIANTS}
     held_out, grey = sections_of(run, "test"), normalisation(run)
     total = sum(len(sections) for sections in held_out.values())
     for name, sections in held_out.items():

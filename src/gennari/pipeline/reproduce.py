@@ -27,6 +27,7 @@ from gennari.pipeline.stages import create_run, locked
 from gennari.recipes.tables import reproduction
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
+from gennari.train.devices import fastest_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ def reproduce(dataset: Path, out: Path, results: Path, request: Request, tick: R
     recipe = reproduction(request.preset)
     rows = chosen_rows(request.rows, request.controls)
     seeds = request.seeds or recipe.seeds
-    workers = request.workers or usable_cores()
+    workers = request.workers or (1 if fastest_device().type == "cuda" else usable_cores())
     with locked(out, make=True):
         work = Work(root=out, recipe=recipe, threads=max(1, usable_cores() // workers))
         create_run(work.source("pretext"), dataset, recipe.experiment)

@@ -27,6 +27,7 @@ from gennari.records import PairTable
 from gennari.sources.atomic import write_json
 from gennari.sources.dataset import Dataset, fingerprint
 from gennari.sources.documents import read_json
+from gennari.train.devices import fastest_device
 from gennari.train.distances import calibrate, predict_distances
 from gennari.train.pretrain import PretrainRow, pretrain
 from gennari.train.settings import PretrainSettings
@@ -120,9 +121,10 @@ def train_pretext(work: Work, pretext: Pretext, seed: int, tick: Report) -> Pret
         history = done.history
     else:
         _save_untrained(work, chosen, settings, out / "weights.safetensors")
+    net = load_siamese(out / "weights.safetensors").to(fastest_device())
     result = PretextResult(
         patches=patches_in(chosen.train),
-        distance=_distance(load_siamese(out / "weights.safetensors"), work.normalisation, main, chosen, settings),
+        distance=_distance(net, work.normalisation, main, chosen, settings),
         convergence=tuple((row.epoch, row.err_dist_mm) for row in history if np.isfinite(row.err_dist_mm)),
         seconds=round(time.monotonic() - began, 1),
     )

@@ -11,6 +11,11 @@ from gennari.train.settings import Precision
 ALONE = Ranks()
 
 
+def fastest_device() -> torch.device:
+    """Where a trained network is run: CUDA where there is a device, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def make_fabric(precision: Precision = "auto", ranks: Ranks = ALONE) -> Fabric:
     """A launched Fabric: CUDA where there is a device, else the CPU; one device for each process of torchrun's.
 
