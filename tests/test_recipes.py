@@ -173,6 +173,7 @@ def test_a_table_has_sections_to_choose_rates_by_and_networks_that_fit(name):
     assert recipe.area_split.val_share > 0
     assert table.few < recipe.patches.count
     assert len(set(table.seeds)) == len(table.seeds) >= 2
+    assert set(table.control_seeds) <= set(table.seeds)
     assert unet_sizes(recipe.texture, recipe.finetune.window_px).output_px > 0
     assert len(recipe.finetune.atlas_widths) == len(recipe.texture.channels)
     assert not recipe.finetune.phases[0].atlas

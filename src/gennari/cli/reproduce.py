@@ -38,7 +38,7 @@ def reproduce(
         rows: rows or controls to make, apart by commas; all rows of the table by default.
         controls: make the controls instead.
         split: blocks, or lobo: every labelled brain is left out in turn (baseline and many-L, unless --rows says).
-        seeds: such as 0,1,2; the preset's by default.
+        seeds: such as 0,1,2; the preset's by default (controls: its first).
         surfaces: folder of other surfaces, for the control that pre-trains on another geometry.
         workers: trainings side by side; by default one on each core.
         as_json: print one JSON line last.

@@ -133,7 +133,7 @@ def settings_of(work: Work, trial: Trial) -> FinetuneSettings:
 
 def cell_key(work: Work, row: Row, seed: int, fold: Fold) -> str:
     """A hash of all that decides a cell but its rate, which the cell names: recipe, row, fold and data set."""
-    recipe = work.recipe.model_dump_json(exclude={"seeds", "rates"})
+    recipe = work.recipe.model_dump_json(exclude={"seeds", "control_seeds", "rates"})
     text = "\n".join([recipe, repr((row, seed, fold)), work.fingerprint])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -88,7 +88,7 @@ def reproduce(dataset: Path, out: Path, results: Path, request: Request, tick: R
     """
     recipe = reproduction(request.preset)
     rows = chosen_rows(request.rows, request.controls)
-    seeds = request.seeds or recipe.seeds
+    seeds = request.seeds or (recipe.control_seeds if request.controls else recipe.seeds)
     workers = request.workers or (1 if fastest_device().type == "cuda" else usable_cores())
     with locked(out, make=True):
         work = Work(root=out, recipe=recipe, threads=max(1, usable_cores() // workers))
@@ -166,7 +166,7 @@ class _Table:
         """All rates of each row that missing cells take theirs from, in each of their folds, with the first seed."""
         wanted = dict.fromkeys((row.rate_of or row.name, fold) for row, _, fold in missing)
         return [
-            self._trial(row, self.seeds[0], rate, fold, judged_on="val")
+            self._trial(row, self.work.recipe.seeds[0], rate, fold, judged_on="val")
             for name, fold in wanted
             for row in chosen_rows((name,), False)
             for rate in self.work.recipe.rates

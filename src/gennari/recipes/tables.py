@@ -24,6 +24,7 @@ class Reproduction(BaseModel):
         few_epochs: epochs on them.
         rates: fine-tuning rates tried for every row on validation sections.
         seeds: of training, and of which patches the few are.
+        control_seeds: those that controls are made with, since there are twice as many of them as of rows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class Reproduction(BaseModel):
     few_epochs: PositiveInt
     rates: tuple[PositiveFloat, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    control_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
 
 
 # on two cores, from 32 µm. Departures from the paper beside those of recipe "demo":
