@@ -223,6 +223,10 @@ class PairTable:
     def __len__(self) -> int:
         return len(self.first)
 
+    def take(self, rows: Int[np.ndarray, "m"] | Bool[np.ndarray, "p"]) -> "PairTable":
+        """The table of these pairs."""
+        return PairTable(first=self.first[rows], second=self.second[rows], distance_mm=self.distance_mm[rows])
+
     def check(self, n_patches: int) -> None:
         """Raise ValueError unless both columns index a table of `n_patches` rows."""
         for name in ("first", "second"):

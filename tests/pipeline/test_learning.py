@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gennari.pipeline import learning
 from gennari.pipeline.learning import pairs_of, pretrain_stage, read_distance_error
 from gennari.pipeline.stages import open_run
 from gennari.sources.tables import read_pairs, read_patches, read_rows
+from gennari.train import distances
 from gennari.train.distances import Calibration, calibrate
 
 
@@ -30,7 +30,7 @@ def test_a_network_without_l_dist_is_judged_raw_and_after_a_calibration_on_train
         return lines[-1]
 
     train = pairs_of(read_patches(run.path("patches.parquet")), read_pairs(run.path("pairs.parquet")), "train")
-    monkeypatch.setattr(learning, "calibrate", watched)
+    monkeypatch.setattr(distances, "calibrate", watched)
     pretrain_stage(run, ticks.append)
     (line,) = lines
     rows = read_rows(run.path("pretrain", "predicted.parquet"))

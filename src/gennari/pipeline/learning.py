@@ -22,7 +22,7 @@ from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
 from gennari.sources.tables import read_pairs, read_patches, read_rows, write_rows
 from gennari.train.devices import fastest_device, make_fabric
-from gennari.train.distances import calibrate, predict_distances
+from gennari.train.distances import calibrate_on, predict_distances
 from gennari.train.finetune import finetune
 from gennari.train.pretrain import pretrain
 from gennari.train.ranks import Ranks
@@ -30,8 +30,6 @@ from gennari.train.ranks import Ranks
 ALONE = Ranks()
 VARIANTS = ("baseline", "pretrained")
 """From random weights, and from the Siamese network's; everything else is the same."""
-CALIBRATION_PAIRS = 4000
-"""Training pairs that the distances of a network without l_dist are calibrated on, at most."""
 
 
 def pretrain_stage(run: Run, tick: Report, ranks: Ranks = ALONE, loaders: int | None = None) -> bool:
@@ -80,7 +78,7 @@ def weights_path(run: Run, variant: str) -> Path:
 
 def pairs_of(patches: PatchTable, pairs: PairTable, split: str) -> PairTable:
     """The pairs of one part of the split (no pair crosses it)."""
-    return _rows(pairs, patches.split[pairs.first] == split)
+    return pairs.take(patches.split[pairs.first] == split)
 
 
 def read_distance_error(run: Run) -> DistanceError:
@@ -113,8 +111,7 @@ def _pretrain(run: Run, loaders: int | None, tick: Report, ranks: Ranks) -> list
     write_rows(out / "err_dist.parquet", [error])
     files = ["history.parquet", "err_dist.parquet", "predicted.parquet"]
     if by == "coordinates":  # never taught a distance: beside the raw error, that after one affine calibration
-        some = _rows(train, np.linspace(0, len(train) - 1, min(len(train), CALIBRATION_PAIRS)).astype(int))
-        line = calibrate(predict_distances(net, images, normalisation, some, by), some.distance_mm)
+        line = calibrate_on(net, images, normalisation, train)
         error = distance_error(line.apply(predicted), test.distance_mm, constant_mm=float(np.median(train.distance_mm)))
         write_rows(out / "err_dist_calibrated.parquet", [error])
         files.append("err_dist_calibrated.parquet")
@@ -123,10 +120,6 @@ def _pretrain(run: Run, loaders: int | None, tick: Report, ranks: Ranks) -> list
         [{"true_mm": float(t), "predicted_mm": float(p)} for t, p in zip(test.distance_mm, predicted, strict=True)],
     )
     return [result.weights, *(out / name for name in files)]
-
-
-def _rows(pairs: PairTable, rows: np.ndarray) -> PairTable:
-    return PairTable(first=pairs.first[rows], second=pairs.second[rows], distance_mm=pairs.distance_mm[rows])
 
 
 def _finetune(run: Run, variant: str, sections: Sequence[LabelledSection], tick: Report, ranks: Ranks) -> list[Path]:

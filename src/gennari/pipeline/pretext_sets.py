@@ -60,8 +60,7 @@ def few(pairs: PairTable, count: int, n_patches: int, rng: np.random.Generator) 
         seen[other[source == hub]] = True
         if seen.sum() >= count:
             break
-    rows = chosen[source]
-    return PairTable(first=pairs.first[rows], second=pairs.second[rows], distance_mm=pairs.distance_mm[rows])
+    return pairs.take(chosen[source])
 
 
 def patches_in(pairs: PairTable) -> int:

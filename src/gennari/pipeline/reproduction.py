@@ -17,7 +17,6 @@ from gennari.metrics.distances import DistanceError, distance_error, section_pre
 from gennari.nets.siamese import SiameseNet
 from gennari.nets.weights import load_siamese, save_net
 from gennari.pipeline.cells import nan_for_null
-from gennari.pipeline.learning import CALIBRATION_PAIRS
 from gennari.pipeline.pretext_sets import Exchanged, PretextSet, few, patches_in, set_of_run, transductive_set
 from gennari.pipeline.row_plans import Pretext, Source
 from gennari.pipeline.section_store import SectionStore
@@ -28,7 +27,7 @@ from gennari.sources.atomic import write_json
 from gennari.sources.dataset import Dataset, fingerprint
 from gennari.sources.documents import read_json
 from gennari.train.devices import fastest_device
-from gennari.train.distances import calibrate, predict_distances
+from gennari.train.distances import calibrate_on, predict_distances
 from gennari.train.pretrain import PretrainRow, pretrain
 from gennari.train.settings import PretrainSettings
 
@@ -182,9 +181,7 @@ def _distance(
     by = "features" if settings.use_distance else "coordinates"
     predicted = predict_distances(net, main.images, normalisation, main.held_out, by)
     if by == "coordinates":
-        some = _some(chosen.train)
-        taught = predict_distances(net, chosen.images, normalisation, some, by)
-        predicted = calibrate(taught, some.distance_mm).apply(predicted)
+        predicted = calibrate_on(net, chosen.images, normalisation, chosen.train).apply(predicted)
     section_only = section_predictor_mm(_gap(main, main.train), main.train.distance_mm, _gap(main, main.held_out))
     return distance_error(
         predicted,
@@ -197,11 +194,6 @@ def _distance(
 def _gap(of: PretextSet, pairs: PairTable) -> np.ndarray:
     """How many numbers the two sections of each pair lie apart."""
     return np.abs(of.patches.section[pairs.first] - of.patches.section[pairs.second]).astype(float)
-
-
-def _some(pairs: PairTable) -> PairTable:
-    rows = np.linspace(0, len(pairs) - 1, min(len(pairs), CALIBRATION_PAIRS)).astype(int)
-    return PairTable(first=pairs.first[rows], second=pairs.second[rows], distance_mm=pairs.distance_mm[rows])
 
 
 @torch.no_grad()

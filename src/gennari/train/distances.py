@@ -14,6 +14,7 @@ from gennari.nets.siamese import SiameseNet
 from gennari.records import PairTable
 
 PX_AT_ONCE = 2**22
+CALIBRATION_PAIRS = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,15 @@ def calibrate(predicted_mm: Float[np.ndarray, "p"], distance_mm: Float[np.ndarra
     variance = predicted.var()
     slope = float(((predicted - predicted.mean()) * (true - true.mean())).mean() / variance) if variance > 0 else 0.0
     return Calibration(slope=slope, offset_mm=float(true.mean() - slope * predicted.mean()))
+
+
+def calibrate_on(net: SiameseNet, images: PatchImages, normalisation: Normalisation, train: PairTable) -> Calibration:
+    """The line from straight distances of predicted places to distances along the cortex, on training pairs.
+
+    CALIBRATION_PAIRS of them at most, evenly through the table.
+    """
+    some = train.take(np.linspace(0, len(train) - 1, min(len(train), CALIBRATION_PAIRS)).astype(int))
+    return calibrate(predict_distances(net, images, normalisation, some, by="coordinates"), some.distance_mm)
 
 
 @torch.inference_mode()
