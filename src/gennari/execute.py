@@ -28,6 +28,11 @@ Report = Callable[[Tick], None]
 """What long work calls to say how far it is; the command line turns it into bars or lines."""
 
 
+def silent(tick: Tick) -> None:
+    """A Report that nobody hears: in worker processes, and on ranks beside the first."""
+    del tick
+
+
 @dataclass(frozen=True, kw_only=True)
 class Failure:
     """A task that raised.

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gennari.cli.progress import progress
-from gennari.execute import Report
+from gennari.execute import Report, silent
 from gennari.pipeline.stages import locked
 from gennari.train.ranks import Ranks
 
@@ -28,7 +28,7 @@ def training(run: Path) -> Iterator[tuple[Report, Ranks]]:
     """
     ranks = launched(os.environ)
     if not ranks.first:
-        yield lambda tick: None, ranks
+        yield silent, ranks
         return
     with locked(run), progress() as tick:
         yield tick, ranks

@@ -31,7 +31,7 @@ def reproduce(
 
     Args:
         dataset: folder of a data set: one unlabelled and several labelled brains.
-        out: folder for the work: samples, weights, sections as arrays (some 8 GB for the default phantom).
+        out: folder for the work: samples, weights, sections as arrays (some 4 GB for the default phantom).
         results: folder of the finished cells; table and figures stand beside it under its name. By default
             docs/results/reproduce, with -lobo behind it for that split.
         preset: small (two cores), full (a GPU: 2 µm, 20k and 200k patches) or paper (your own 111 sections).

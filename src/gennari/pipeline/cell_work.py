@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from gennari.apply.segment import segment
-from gennari.execute import Tick
+from gennari.execute import silent
 from gennari.metrics.overlap import confusion
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import output_spacing_um
@@ -88,7 +88,7 @@ def run_trial(work: Work, trial: Trial) -> Judged:
     settings = settings_of(work, trial)
     done = finetune(
         settings, experiment.texture, [work.store.labelled(*place) for place in trial.fold.train],
-        work.normalisation, init, out, _silent, classes=len(label_set.names),
+        work.normalisation, init, out, silent, classes=len(label_set.names),
     )  # fmt: skip
     net = load_area_unet(done.weights).to(fastest_device())
     judge = _chosen_by if trial.judged_on == "val" else _measured
@@ -190,7 +190,3 @@ def _chosen_by(
 def _tail(history: Sequence[FinetuneRow]) -> tuple[tuple[int, float], ...]:
     last = history[-max(1, len(history) // 3) :]
     return tuple((row.step, round(row.loss, 4)) for row in last[:: max(1, len(last) // TAIL_POINTS)])
-
-
-def _silent(tick: Tick) -> None:
-    del tick

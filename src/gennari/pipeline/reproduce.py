@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from gennari.errors import InputError
-from gennari.execute import Report, Tick, run_tasks, usable_cores
+from gennari.execute import Report, run_tasks, silent, usable_cores
 from gennari.pipeline.cell_work import Judged, Trial, cell_key, run_trial, steps_factor
 from gennari.pipeline.cells import CellResult, read_cell, read_cells, write_cell
 from gennari.pipeline.folds import Fold, Splitting, folds_of
@@ -213,7 +213,7 @@ class _Table:
 
     def _keep(self, trial: Trial, judged: Judged) -> None:
         start = trial.row.pretext
-        pretext = None if start is None else train_pretext(self.work, start, trial.seed, _silent)
+        pretext = None if start is None else train_pretext(self.work, start, trial.seed, silent)
         cell = self._cell(trial.row.name, trial.seed, self._key(trial), judged.sections)
         update: dict[str, object] = {
             "rate": trial.rate, "iterations": judged.iterations, "loss_tail": judged.loss_tail,
@@ -248,8 +248,4 @@ class _Table:
 
 
 def _pretrained(work: Work, task: tuple[Pretext, int]) -> PretextResult:
-    return train_pretext(work, *task, _silent)
-
-
-def _silent(tick: Tick) -> None:
-    del tick
+    return train_pretext(work, *task, silent)

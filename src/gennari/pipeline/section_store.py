@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from gennari.data.area_batches import LabelledSection
 from gennari.data.prior import Prior
-from gennari.execute import Report, run_tasks
+from gennari.execute import Report, run_tasks, silent
 from gennari.nets.sizes import TextureConfig, output_spacing_um
 from gennari.pipeline.evaluation import true_map
 from gennari.pipeline.labelled import labelled_sections
@@ -78,7 +78,7 @@ def _write(store: SectionStore, root: Path, config: TextureConfig, which: Place)
     name, number = which
     brain = _brain(root, name)
     (section,) = (section for section in brain.sections if section.id == number)
-    (found,) = labelled_sections([(brain, [section])], config, _silent)
+    (found,) = labelled_sections([(brain, [section])], config, silent)
     assert isinstance(found.prior, Prior), "labelled_sections gives each section its prior"
     truth = true_map(brain, number, output_spacing_um(config))
     writers = (
@@ -94,10 +94,6 @@ def _write(store: SectionStore, root: Path, config: TextureConfig, which: Place)
 
 def _brain(root: Path, name: str) -> Brain:
     return open_dataset(root).brain(name)
-
-
-def _silent(tick: object) -> None:
-    del tick
 
 
 def _name(which: Place) -> str:
