@@ -1,12 +1,16 @@
 import os
 import pickle
+import signal
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from gennari.errors import InputError
+from gennari.errors import InputError, Interrupted
 from gennari.execute import TasksFailed, Tick, run_tasks
 
 
@@ -44,6 +48,17 @@ def die_at_two(value: int) -> int:
     if value == 2:
         os._exit(1)
     return value
+
+
+def stop_at_two(value: int) -> int:
+    if value == 2:
+        raise Interrupted("stopped after step 7")
+    return value
+
+
+def sleep_long(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
 
 
 def lambda_of(value: int) -> object:
@@ -161,3 +176,53 @@ def test_what_was_kept_stands_when_the_rest_is_interrupted():
     with ThreadPoolExecutor(1) as executor, pytest.raises(KeyboardInterrupt):
         run_tasks(square, range(50), executor=executor, tick=stop, keep=lambda task, result: kept.append(task))
     assert kept == [0, 1]
+
+
+def test_a_task_that_was_interrupted_interrupts_the_whole_and_can_be_resumed():
+    with pytest.raises(Interrupted, match="1 of 3 tasks failed, the others are done: 2: stopped after step 7"):
+        run_tasks(stop_at_two, [1, 2, 3])
+
+
+def test_workers_are_ended_when_their_tasks_are_left_by_an_exception(tmp_path):
+    def stop(tick: Tick) -> None:
+        raise KeyboardInterrupt
+
+    before = time.monotonic()
+    tasks = [tmp_path / "no folder", tmp_path]  # the first fails at once and is told
+    with pytest.raises(KeyboardInterrupt):
+        run_tasks(sleep_long, tasks, workers=2, tick=stop)
+    assert time.monotonic() - before < 300, "the sleeper was waited for"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_parent(tmp_path, number):
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from pathlib import Path
+from gennari.execute import run_tasks
+from tests.test_execute import sleep_long
+if __name__ == "__main__":
+    run_tasks(sleep_long, [Path({str(tmp_path)!r})] * 2, workers=2)
+"""
+    (tmp_path / "parent.py").write_text(script)
+    parent = subprocess.Popen([sys.executable, tmp_path / "parent.py"])
+    workers = _until(lambda: [int(path.name) for path in tmp_path.iterdir() if path.name.isdigit()], 2)
+    parent.send_signal(number)
+    parent.wait(timeout=60)
+    _until(lambda: [pid for pid in workers if not _alive(pid)], 2)
+
+
+def _until(found, count: int) -> list[int]:
+    for _ in range(1200):
+        if len(pids := found()) == count:
+            return pids
+        time.sleep(0.05)
+    raise AssertionError(f"not {count} within a minute: {found()}")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -2,14 +2,17 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import connection
 from typing import NamedTuple, TypeVar, cast
 
-from gennari.errors import InputError
+from gennari.errors import InputError, Interrupted
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -43,6 +46,7 @@ class Failure:
         reason: 'ErrorType: message'.
         trace: the traceback as text, for a log.
         bad_input: it raised an InputError.
+        interrupted: it was asked to stop, and can be resumed.
     """
 
     index: int
@@ -50,6 +54,7 @@ class Failure:
     reason: str
     trace: str
     bad_input: bool
+    interrupted: bool
 
 
 class TasksFailed(RuntimeError):
@@ -81,6 +86,8 @@ def run_tasks(
 
     A task that raises does not stop the others: all are run, then the failed ones are named. With more than one worker
     (or an executor) function, tasks and results must be picklable and a script needs its `if __name__ == "__main__"`.
+    Where this call is left by an exception, or this process dies, its workers are sent SIGTERM: a training among them
+    saves its step, all else ends.
 
     Args:
         function: a function of a module, or a partial of one.
@@ -95,6 +102,7 @@ def run_tasks(
 
     Raises:
         InputError: every failed task raised an InputError.
+        Interrupted: a task was, in its own process.
         TasksFailed: tasks failed for another reason; holds the results of the others.
         ValueError: `workers` is less than 1.
     """
@@ -125,6 +133,7 @@ class _Error(NamedTuple):
     reason: str
     trace: str
     bad_input: bool
+    interrupted: bool
 
 
 _Outcome = tuple[Result | None, _Error | None]
@@ -139,9 +148,9 @@ def _attempt(function: Callable[[Task], Result], task: Task) -> _Outcome[Result]
 
 
 def _described(error: BaseException) -> _Error:
-    bad_input = isinstance(error, InputError)
-    reason = str(error) if bad_input else f"{type(error).__name__}: {error}"
-    return _Error(reason, "".join(traceback.format_exception(error)), bad_input)
+    bad_input, interrupted = isinstance(error, InputError), isinstance(error, Interrupted)
+    reason = str(error) if bad_input or interrupted else f"{type(error).__name__}: {error}"
+    return _Error(reason, "".join(traceback.format_exception(error)), bad_input, interrupted)
 
 
 def _here(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, _Outcome[Result]]]:
@@ -171,14 +180,36 @@ def _opened(executor: Executor | None, workers: int) -> Iterator[Executor]:
         yield executor
         return
     # spawn: a forked child would inherit locks of torch's and numba's threads
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool
+    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+        try:
+            yield pool
+        except BaseException:  # leaving the pool waits for what runs, which may be a training of an hour
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()
+            raise
 
 
-def _summary(failures: Sequence[Failure], values: Sequence[object], stage: str) -> InputError | TasksFailed:
+def _end_with_parent() -> None:
+    """Have this worker sent SIGTERM when its parent is gone: it would wait for tasks for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "runs in workers only"
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="end with parent").start()
+
+
+def _summary(
+    failures: Sequence[Failure], values: Sequence[object], stage: str
+) -> InputError | Interrupted | TasksFailed:
     listed = "; ".join(f"{failure.task}: {failure.reason}" for failure in failures[:3])
     more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
     message = f"{len(failures)} of {len(values)} {stage} failed, the others are done: {listed}{more}"
+    if any(failure.interrupted for failure in failures):
+        return Interrupted(message)
     if all(failure.bad_input for failure in failures):
         return InputError(message)
     return TasksFailed(message, failures, values)

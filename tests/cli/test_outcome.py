@@ -1,5 +1,7 @@
 """How a command ends: 0, 2 with a sentence, 75 with what to do; a programmer's error is not hidden."""
 
+import os
+import signal
 import sys
 
 import pytest
@@ -44,3 +46,10 @@ def test_leaving_early_is_wrong_usage_unless_it_was_zero(code, expected):
 def test_a_programmers_error_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         guarded(lambda: 1 / 0)
+
+
+def test_sigterm_is_an_interrupt_and_the_handler_of_before_comes_back(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    assert guarded(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 75
+    assert capsys.readouterr().err.startswith("gennari: stopped by SIGTERM; what is finished is kept")
+    assert signal.getsignal(signal.SIGTERM) is before

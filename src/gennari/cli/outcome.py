@@ -1,7 +1,11 @@
 """How a command ends: exit codes and the one sentence that goes with them."""
 
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from gennari.errors import InputError, Interrupted
 
@@ -11,7 +15,8 @@ DONE, BAD_INPUT, INTERRUPTED = 0, 2, 75
 def guarded(command: Callable[[], object]) -> int:
     """Run a command; what a user can mend becomes one sentence on stderr and an exit code."""
     try:
-        command()
+        with _ended_in_order():
+            command()
     except InputError as error:
         sys.stderr.write(f"gennari: {error}\n")
         return BAD_INPUT
@@ -22,3 +27,24 @@ def guarded(command: Callable[[], object]) -> int:
         sys.stderr.write(f"gennari: {reason}; what is finished is kept: run the same command again to go on\n")
         return INTERRUPTED
     return DONE
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM is answered as Ctrl-C is: locks are let go, half-written files removed, workers ended.
+
+    A training sets a handler of its own, which finishes the step first.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals cannot be handled elsewhere
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        raise KeyboardInterrupt(f"stopped by {signal.Signals(number).name}")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
