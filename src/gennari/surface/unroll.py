@@ -1,14 +1,15 @@
-"""The ribbon laid flat: arc length along mid depth one way, cortical depth the other."""
+"""The ribbon laid flat: arc length along mid depth one way, cortical depth along Laplace trajectories the other."""
 
 from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int8, Int32
+from jaxtyping import Float, Float32, Int8, Int32
 from numba import njit
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from gennari.records import Ribbon
+from gennari.surface.laplace import laplace_potential
 from gennari.surface.mid_lines import mid_lines
 
 STEP_PX = 0.25
@@ -48,7 +49,8 @@ def unroll(ribbon: Ribbon, step_um: float = 64.0, depths: int = 32, shortest_mm:
     """Lay the pieces of a ribbon flat.
 
     A piece is a line of mid depth (0.5), open or closed (surface/mid_lines.py). From points `step_um` apart on it a
-    line climbs and another descends along the gradient of depth; the grid's rows are where these reach their depths.
+    line climbs and another descends along the gradient of the potential between pia and white matter
+    (surface/laplace.py); the grid's rows are where these reach their depths.
 
     Args:
         ribbon: of one section.
@@ -69,7 +71,7 @@ def unroll(ribbon: Ribbon, step_um: float = 64.0, depths: int = 32, shortest_mm:
         return []
     levels = (np.arange(depths) + 0.5) / depths
     depth = ribbon.depth.astype(float)
-    slopes = _slopes(depth, ribbon.cortex)
+    slopes = _slopes(ribbon)
     longest = round(LONGEST_UM / ribbon.spacing_um / STEP_PX)
     pieces = []
     for line in lines:
@@ -103,7 +105,7 @@ def trajectories(ribbon: Ribbon, centre_um: Float[np.ndarray, "n 2"], depths: in
     """
     depth, levels = ribbon.depth.astype(float), (np.arange(depths) + 0.5) / depths
     longest = round(LONGEST_UM / ribbon.spacing_um / STEP_PX)
-    centre_px = _climb(depth, *_slopes(depth, ribbon.cortex), centre_um / ribbon.spacing_um - 0.5, levels, longest)
+    centre_px = _climb(depth, *_slopes(ribbon), centre_um / ribbon.spacing_um - 0.5, levels, longest)
     return (centre_px + 0.5) * ribbon.spacing_um
 
 
@@ -122,11 +124,10 @@ def lay_flat(piece: Unrolled, image: Float[np.ndarray, "h w"], spacing_um: float
     return values
 
 
-def _slopes(
-    depth: Float[np.ndarray, "h w"], cortex: Bool[np.ndarray, "h w"]
-) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
-    """Gradient of depth (row, col), smoothed over cortex only."""
-    filled = gaussian_filter(np.where(cortex, depth, 0.0), SMOOTHING_PX)
+def _slopes(ribbon: Ribbon) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """Gradient of the potential between pia and white matter (row, col), smoothed over cortex only."""
+    cortex = ribbon.cortex
+    filled = gaussian_filter(np.where(cortex, laplace_potential(ribbon), 0.0), SMOOTHING_PX)
     share = gaussian_filter(cortex.astype(float), SMOOTHING_PX)
     smooth = np.divide(filled, share, out=np.zeros_like(filled), where=share > 1e-6)
     by_row, by_col = np.gradient(smooth)
