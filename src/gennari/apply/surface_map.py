@@ -73,7 +73,10 @@ def filled(surface_map: SurfaceMap, hemisphere: Hemisphere, reach_mm: float) -> 
     Nearest along the edges of the mid surface, which overrates distances by about a tenth but does not leap over a
     sulcus. Coverage stays as it is: 0 tells a filled vertex. The medial wall is not filled and not crossed.
     """
-    take = _nearest_known(surface_map.labels != IGNORE, hemisphere, reach_mm)
+    seen = surface_map.labels != IGNORE
+    if not seen.any():
+        return surface_map
+    take = _nearest_known(seen, hemisphere, reach_mm)
     return SurfaceMap(
         labels=surface_map.labels[take],
         probabilities=surface_map.probabilities[take],

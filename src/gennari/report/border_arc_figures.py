@@ -1,7 +1,7 @@
 """One piece of ribbon laid flat: the score along its arc with the classical one, and what else could explain a peak."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -51,6 +51,21 @@ class Trace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Strip:
+    """What else is known along the arc, such as curvature.
+
+    Attributes:
+        label: with its unit.
+        value: of each gap.
+        levels: that count as high, drawn as lines.
+    """
+
+    label: str
+    value: Float[np.ndarray, "g"]
+    levels: Sequence[float] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArcPanel:
     """One piece of ribbon, all along one axis of arc length.
 
@@ -60,8 +75,7 @@ class ArcPanel:
         flat_mm: arc at the outer edges of the first and of the last column.
         gap_mm: arc of each gap, increasing.
         traces: from top to bottom.
-        strips: by label with unit, other values of each gap, such as curvature; levels that count as high are drawn
-            if they are given with them.
+        strips: under the traces.
         stretches: areas along the arc, where they are known.
         borders: (arc in mm, name) of each true border.
     """
@@ -71,16 +85,16 @@ class ArcPanel:
     flat_mm: tuple[float, float]
     gap_mm: Float[np.ndarray, "g"]
     traces: Sequence[Trace]
-    strips: Mapping[str, tuple[Float[np.ndarray, "g"], Sequence[float]]] = field(default_factory=dict)
+    strips: Sequence[Strip] = ()
     stretches: Sequence[Stretch] = ()
     borders: Sequence[tuple[float, str]] = ()
 
     def __post_init__(self) -> None:
-        series = {trace.label: trace.value for trace in self.traces} | {k: v for k, (v, _) in self.strips.items()}
-        for label, values in series.items():
-            if len(values) != len(self.gap_mm):
+        for series in (*self.traces, *self.strips):
+            if len(series.value) != len(self.gap_mm):
                 raise ValueError(
-                    f"'{label}' needs one value for each of {len(self.gap_mm)} gaps of the arc, got {len(values)}"
+                    f"'{series.label}' needs one value for each of {len(self.gap_mm)} gaps of the arc, "
+                    f"got {len(series.value)}"
                 )
         if not (np.diff(self.gap_mm) > 0).all():
             raise ValueError("gaps must lie in the order of their arc; sort them first")
@@ -113,8 +127,8 @@ def arc_figure(panel: ArcPanel, range_mm: tuple[float, float] | None = None, thi
         _areas(next(lower), panel, begin, end)
     for trace, colour in zip(panel.traces, _TRACES, strict=False):
         _trace(next(lower), panel, trace, colour, (begin, end))
-    for label, (values, levels) in panel.strips.items():
-        _strip(next(lower), panel.gap_mm, label, values, levels)
+    for strip in panel.strips:
+        _strip(next(lower), panel.gap_mm, strip)
     for axes in rows:
         axes.set_xlim(begin, end)
         if axes is not rows[-1]:
@@ -178,12 +192,12 @@ def _trace(axes: Axes, panel: ArcPanel, trace: Trace, colour: str, shown: tuple[
     axes.grid(axis="y")
 
 
-def _strip(axes: Axes, gap_mm: np.ndarray, label: str, values: np.ndarray, levels: Sequence[float]) -> None:
-    axes.fill_between(gap_mm, values, color=GREY, alpha=0.25, linewidth=0)
-    axes.plot(gap_mm, values, color=MUTED, linewidth=0.9)
-    for level in levels:
+def _strip(axes: Axes, gap_mm: Float[np.ndarray, "g"], strip: Strip) -> None:
+    axes.fill_between(gap_mm, strip.value, color=GREY, alpha=0.25, linewidth=0)
+    axes.plot(gap_mm, strip.value, color=MUTED, linewidth=0.9)
+    for level in strip.levels:
         axes.axhline(level, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_ylabel(label, fontsize=7.5, rotation=0, ha="right", va="center", color=MUTED)
+    axes.set_ylabel(strip.label, fontsize=7.5, rotation=0, ha="right", va="center", color=MUTED)
     axes.tick_params(axis="y", labelsize=7)
     axes.locator_params(axis="y", nbins=3)
     axes.axhline(0, color=FAINT, linewidth=0.7, zorder=0)

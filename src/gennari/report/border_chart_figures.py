@@ -72,7 +72,7 @@ def pairs_figure(
     pairs: Sequence[str],
     counts: Int[np.ndarray, "k"],
     measures: Mapping[str, Float[np.ndarray, "k t"]],
-    tolerances_mm: Sequence[float],
+    tolerances_mm: Sequence[float | int],
 ) -> Figure:
     """Measures of each pair of areas at several tolerances, the pairs one under another.
 

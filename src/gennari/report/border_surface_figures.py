@@ -199,11 +199,13 @@ def _windows(
 
     Nothing where as good as all would be shown, or nothing is painted: then the whole brain is.
     """
+    if not any(there.any() for there in painted):
+        return {}
     whole, boxes = {}, {}
     for (side, name), view in VIEWS.items():
         index = [hemisphere.side for hemisphere in hemispheres].index(side)
         seen = hemispheres[index].inflated.vertices_mm @ view.axes[:2].T
-        chosen = seen[painted[index]] if painted[index].any() else seen
+        chosen = seen[painted[index]] if painted[index].any() else seen.mean(axis=0, keepdims=True)
         boxes[side, name] = (chosen.min(axis=0), chosen.max(axis=0))
         whole[side, name] = (seen.min(axis=0), seen.max(axis=0))
     spans = np.array([high - low for low, high in boxes.values()]).max(axis=0) + 2 * _AROUND_MM
