@@ -187,8 +187,6 @@ def _counted(rows: np.ndarray, cols: np.ndarray, shape: tuple[int, int]) -> Int[
     return out
 
 
-def _interior_mm(
-    score: np.ndarray, truth: BorderTruth, use: np.ndarray, sections: int
-) -> Float[np.ndarray, "s"]:
+def _interior_mm(score: np.ndarray, truth: BorderTruth, use: np.ndarray, sections: int) -> Float[np.ndarray, "s"]:
     known = truth.interior & use & np.isfinite(score)
     return np.bincount(truth.section[known], truth.gaps.width_mm[known], minlength=sections)

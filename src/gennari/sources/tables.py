@@ -58,25 +58,17 @@ def read_rows(path: Path) -> list[dict[str, Cell]]:
     return _read(path).to_pylist()
 
 
-def write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
-    """Write arrays of one length as columns, atomically; (n, k) arrays become lists of k."""
-    _write(path, pa.table({name: _column(values) for name, values in columns.items()}))
-
-
-def read_columns(path: Path) -> dict[str, np.ndarray]:
-    """Read the columns that `write_columns` wrote; raises InputError if the file is missing or damaged."""
-    table = _read(path)
-    return {name: _array(table.column(name).combine_chunks()) for name in table.column_names}
-
-
 def _columns(record: PatchTable | PairTable) -> pa.Table:
-    return pa.table({field.name: _column(getattr(record, field.name)) for field in fields(record)})
-
-
-def _column(values: np.ndarray) -> pa.Array:
-    if values.ndim == 2:
-        return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
-    return pa.array(values.tolist(), pa.string()) if values.dtype.kind in "UO" else pa.array(values)
+    columns = {}
+    for field in fields(record):
+        values: np.ndarray = getattr(record, field.name)
+        if values.ndim == 2:
+            flat = pa.array(np.ascontiguousarray(values).ravel())
+            columns[field.name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+        else:
+            text = values.dtype.kind in "UO"
+            columns[field.name] = pa.array(values.tolist(), pa.string()) if text else pa.array(values)
+    return pa.table(columns)
 
 
 def _read_record(path: Path, kind: type[_Table]) -> _Table:
