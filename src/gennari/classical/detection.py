@@ -195,7 +195,7 @@ class _Peaks:
 
 
 def _long_runs(features: Float[np.ndarray, "n p"], closed: bool, bridge_rows: int, shortest_rows: int) -> list[Run]:
-    runs = known_runs(np.isfinite(features).all(axis=1), closed, bridge_rows)
+    runs = known_runs(np.asarray(np.isfinite(features).all(axis=1)), closed, bridge_rows)
     return [run for run in runs if len(run.rows) >= shortest_rows]
 
 

@@ -76,46 +76,60 @@ def _fill_d2(padded, around, blocks, d2):
     LANES gaps are worked on at once: their numbers lie side by side, so that the innermost loops are vector operations.
     """
     m, p = padded.shape
-    pairs = p * (p + 1) // 2
-    sums = np.zeros((p, m + 1))
-    squares = np.zeros((pairs, m + 1))
-    k = 0
-    for r in range(p):
-        for i in range(m):
-            sums[r, i + 1] = sums[r, i] + padded[i, r]
-        for c in range(r + 1):
-            for i in range(m):
-                squares[k, i + 1] = squares[k, i] + padded[i, r] * padded[i, c]
-            k += 1
-    one, two, step = np.empty((p, LANES)), np.empty((p, LANES)), np.empty((p, LANES))
-    lower = np.empty((p, p, LANES))
-    found = np.empty(LANES)
+    sums, squares = _running_sums(padded)
+    lower, step, found = np.empty((p, p, LANES)), np.empty((p, LANES)), np.empty(LANES)
     for j in range(len(blocks)):
         b = blocks[j]
         if b == 0:
             continue
-        low, high = max(b - around - 1, 0), min(m - b - around, d2.shape[1])
-        for first in range(low, high, LANES):
-            # the last lanes of the last group repeat its last gap
-            lanes = min(LANES, high - first)
-            start = around + first + 1
-            for r in range(p):
-                for i in range(LANES):
-                    at = start + min(i, lanes - 1)
-                    one[r, i] = (sums[r, at] - sums[r, at - b]) / b
-                    two[r, i] = (sums[r, at + b] - sums[r, at]) / b
-                    step[r, i] = two[r, i] - one[r, i]
-            k = 0
-            for r in range(p):
-                for c in range(r + 1):
-                    for i in range(LANES):
-                        at = start + min(i, lanes - 1)
-                        both = squares[k, at + b] - squares[k, at - b]
-                        lower[r, c, i] = (both - b * (one[r, i] * one[c, i] + two[r, i] * two[c, i])) / (2 * b - 2)
-                    k += 1
+        for first in range(max(b - around - 1, 0), min(m - b - around, d2.shape[1]), LANES):
+            lanes = min(LANES, min(m - b - around, d2.shape[1]) - first)
+            _compare(sums, squares, b, around + first + 1, lanes, lower, step)
             _mahalanobis(lower, step, found)
             for i in range(lanes):
                 d2[j, first + i] = found[i]
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _running_sums(rows):
+    """Sums over the rows before each one, of the features and of the products of each two."""
+    m, p = rows.shape
+    sums, squares = np.zeros((p, m + 1)), np.zeros((p * (p + 1) // 2, m + 1))
+    k = 0
+    for r in range(p):
+        for i in range(m):
+            sums[r, i + 1] = sums[r, i] + rows[i, r]
+        for c in range(r + 1):
+            for i in range(m):
+                squares[k, i + 1] = squares[k, i] + rows[i, r] * rows[i, c]
+            k += 1
+    return sums, squares
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _compare(sums, squares, b, start, lanes, lower, step):
+    """Pooled covariance and step of the means of the blocks before and after rows `start`, `start` + 1, ...
+
+    Lanes beyond the last one repeat it.
+    """
+    p = len(step)
+    one, two = np.empty((p, LANES)), np.empty((p, LANES))
+    for r in range(p):
+        for i in range(LANES):
+            at = start + min(i, lanes - 1)
+            one[r, i] = (sums[r, at] - sums[r, at - b]) / b
+            two[r, i] = (sums[r, at + b] - sums[r, at]) / b
+            step[r, i] = two[r, i] - one[r, i]
+    k = 0
+    for r in range(p):
+        for c in range(r + 1):
+            for i in range(LANES):
+                at = start + min(i, lanes - 1)
+                both = squares[k, at + b] - squares[k, at - b]
+                lower[r, c, i] = (both - b * (one[r, i] * one[c, i] + two[r, i] * two[c, i])) / (2 * b - 2)
+            k += 1
 
 
 @no_type_check
