@@ -105,8 +105,9 @@ def border_scores(
 
 
 def peaks(score: Float[np.ndarray, "m"], top_share: float = 0.1) -> Bool[np.ndarray, "m"]:
-    """Places whose score is among the highest `top_share`."""
-    return score >= np.quantile(score, 1 - top_share)
+    """Places whose score is among the highest `top_share` of those that have one; NaN is none."""
+    known = np.isfinite(score)
+    return known & (score >= np.quantile(score[known], 1 - top_share)) if known.any() else known
 
 
 def explained_shares(

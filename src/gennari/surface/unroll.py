@@ -90,6 +90,23 @@ def unroll(ribbon: Ribbon, step_um: float = 64.0, depths: int = 32, shortest_mm:
     return pieces
 
 
+def trajectories(ribbon: Ribbon, centre_um: Float[np.ndarray, "n 2"], depths: int = 9) -> Float[np.ndarray, "d n 2"]:
+    """Lines across the cortex through points of mid depth, such as the borders found there.
+
+    Args:
+        ribbon: of one section.
+        centre_um: points on its mid-depth lines, SECTION_UM.
+        depths: points of each line, at the middles of equal steps of depth from pial to white.
+
+    Returns:
+        Points in SECTION_UM; NaN where the ribbon ends before that depth.
+    """
+    depth, levels = ribbon.depth.astype(float), (np.arange(depths) + 0.5) / depths
+    longest = round(LONGEST_UM / ribbon.spacing_um / STEP_PX)
+    centre_px = _climb(depth, *_slopes(depth, ribbon.cortex), centre_um / ribbon.spacing_um - 0.5, levels, longest)
+    return (centre_px + 0.5) * ribbon.spacing_um
+
+
 def lay_flat(piece: Unrolled, image: Float[np.ndarray, "h w"], spacing_um: float) -> Float[np.ndarray, "d a"]:
     """An image of the section seen on the flat grid: bilinear values, NaN where the ribbon or the image ends.
 
