@@ -159,6 +159,8 @@ def threshold_for(
         found: scores of the peaks.
         false: those that lie in the interior.
         interior_mm: length of interior ribbon.
+        most: false peaks allowed in `per_mm`.
+        per_mm: see above.
 
     Returns:
         Peaks count if their score is above it; -inf if all may.

@@ -29,7 +29,7 @@ class GapTable:
         curvature_per_mm: means of the two places, as `obliqueness_deg` (0: cut straight across the cortex),
             `thickness_mm` and `tissue_share`.
         score: of learned features, 1/mm (apply/borders.py); NaN where the blocks do not fit.
-        partial: log score with the confounds out (apply/confounds.py); NaN likewise.
+        partial: the score with the confounds out (apply/confounds.py); NaN likewise.
         profiles_d2: Mahalanobis distance squared of blocks of cortical profiles: the classical method.
         components_d2: the same of principal components of learned features.
     """

@@ -172,7 +172,7 @@ def _pair(found: Tally, row: int, names: Sequence[str]) -> PairVerdict:
     borders = int(found.borders[:, row].sum())
     hits, given = found.hits[:, :, row].sum(axis=1), found.given[:, :, row].sum(axis=1)
     off = found.off_mm[(found.border_pair == row) & np.isfinite(found.off_mm)]
-    first, second = found.pairs[row]
+    first, second = (int(area) for area in found.pairs[row])
     return PairVerdict(
         areas=(names[first], names[second]),
         borders=borders,
