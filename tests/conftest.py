@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gennari.phantom.settings import PhantomSettings
     from gennari.recipes.experiment import Experiment
     from gennari.records import PatchTable
+    from gennari.sampling.ribbon_places import RibbonPlaces
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -146,6 +147,29 @@ def make_patches(rng) -> "Callable[..., PatchTable]":
                 "inflated_mm": np.zeros((n, 3)),
                 "split": np.array(splits)[rng.integers(0, len(splits), n)],
             }
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_pieces(make_patches: "Callable[..., PatchTable]") -> "Callable[..., RibbonPlaces]":
+    """make_pieces((count, closed), ...): pieces of ribbon with so many places 0.2 mm apart, each on its own section."""
+    from dataclasses import replace
+
+    from gennari.sampling.ribbon_places import RibbonPlaces
+
+    def make(*pieces: tuple[int, bool], step_mm: float = 0.2) -> RibbonPlaces:
+        counts = [count for count, _ in pieces]
+        piece = np.repeat(np.arange(len(pieces), dtype=np.int32), counts)
+        lengths = [step_mm * (count if closed else count - 1) for count, closed in pieces]
+        return RibbonPlaces(
+            patches=replace(make_patches(len(piece)), section=piece + np.int32(100)),
+            piece=piece,
+            arc_mm=np.concatenate([step_mm * np.arange(count) for count in counts]),
+            length_mm=np.repeat(lengths, counts),
+            closed=np.repeat([closed for _, closed in pieces], counts),
+            thickness_mm=np.full(len(piece), 2.5),
         )
 
     return make

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gennari.apply.borders import block_distance, explained_shares, peaks
+from gennari.apply.borders import block_distance, border_scores, explained_shares, peaks
 
 
 @pytest.fixture
@@ -59,3 +59,33 @@ def test_shares_count_causes_at_peaks_and_everywhere():
     assert explained_shares(at_peak, {}) == {"none": (1.0, 1.0)}
     with pytest.raises(ValueError, match="at least one peak"):
         explained_shares(~at_peak & at_peak, causes)
+
+
+@pytest.mark.parametrize(("mode", "block"), [("halves", 3), ("halves", 4), ("shift", 3), ("shift", 5)])
+def test_each_gap_is_scored_by_its_two_blocks_on_open_and_closed_pieces(make_pieces, rng, mode, block):
+    places = make_pieces((12, False), (14, True), (4, False), (2 * block - 2, True))
+    x = rng.normal(size=(len(places), 5))
+    got = border_scores(x, places, block, mode)
+    before = block - 1 if mode == "halves" else block // 2
+    apart_mm = 0.2 * (block if mode == "halves" else 1)
+    for piece in range(4):
+        rows = np.flatnonzero(places.piece == piece)
+        n, closed = len(rows), bool(places.closed[rows[0]])
+        for k, row in enumerate(rows):
+            first = np.arange(k - before, k - before + block)
+            second = first + (block if mode == "halves" else 1)
+            fits = n >= 2 * before + 2 if closed else first[0] >= 0 and second[-1] < n
+            if not fits:
+                assert np.isnan(got[row])
+                continue
+            one, two = x[rows[first % n]].mean(axis=0), x[rows[second % n]].mean(axis=0)
+            assert got[row] == pytest.approx(((one - two) ** 2).sum() / apart_mm)
+
+
+def test_scores_refuse_other_rows_and_even_blocks_that_shift(make_pieces, rng):
+    places = make_pieces((30, False))
+    with pytest.raises(ValueError, match="must be those of the places, got 29 for 30"):
+        border_scores(rng.normal(size=(29, 2)), places)
+    with pytest.raises(ValueError, match="only if they are odd, got 4"):
+        border_scores(rng.normal(size=(30, 2)), places, 4, "shift")
+    assert np.isfinite(border_scores(rng.normal(size=(30, 2)), places)).sum() == 30 - 2 * 9 + 1

@@ -82,16 +82,24 @@ def test_the_nearest_border_is_that_of_a_double_loop(rng):
         apart = []
         for border in borders.gap:
             straight = abs(gaps.arc_mm[row] - gaps.arc_mm[border])
-            apart.append(min(straight, 9.5 - straight if closed[row] else np.inf) if piece[row] == piece[border] else np.inf)
+            apart.append(
+                min(straight, 9.5 - straight if closed[row] else np.inf) if piece[row] == piece[border] else np.inf
+            )
         assert distance[row] == pytest.approx(min(apart))
         assert which[row] == (int(np.argmin(apart)) if np.isfinite(min(apart)) else -1)
     assert (which[piece == 2] == -1).all()
 
 
 def test_peaks_are_local_maxima_and_the_higher_of_two_near_ones_counts():
-    score = np.array([0, 1, 0, 2, 0, 0, 0, 0, 0, 3, 3, 0, np.nan, 5])
-    assert peaks(score, line(14), apart_mm=0.0).tolist() == [13, 9, 3, 1]
-    assert peaks(score, line(14), apart_mm=1.0).tolist() == [9 + 4, 3]  # 9 lies 0.7 mm before the end
+    score = np.array([0, 1, 0, 2, 0, 0, 0, 0, 0, 3, 3, 0, np.nan])
+    assert peaks(score, line(13), apart_mm=0.0).tolist() == [9, 3, 1]
+    assert peaks(score, line(13), apart_mm=1.0).tolist() == [9, 3]
+    assert peaks(score, line(13), apart_mm=1.3).tolist() == [9, 1]
+
+
+def test_where_a_score_ends_it_has_no_maximum():
+    score = np.array([5, 1, np.nan, 4, 1, 2, np.nan, 1, 6])
+    assert peaks(score, line(9)).tolist() == []
 
 
 def test_a_slope_beside_a_peak_is_no_peak_however_far_it_reaches():
@@ -101,7 +109,7 @@ def test_a_slope_beside_a_peak_is_no_peak_however_far_it_reaches():
 
 def test_a_closed_piece_has_no_ends():
     score = np.array([2.0, 1, 0, 0, 0, 0, 1, 3])
-    assert peaks(score, line(8), 0.0).tolist() == [7, 0]
+    assert peaks(score, line(8), 0.0).tolist() == []
     assert peaks(score, line(8, closed=True), 0.0).tolist() == [7]
 
 

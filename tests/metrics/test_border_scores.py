@@ -19,7 +19,7 @@ PER_PIECE = 150  # 30 mm
 
 @pytest.fixture
 def truth():
-    """Three sections of one open piece each: 3|4 at 10 mm, other cortex (2) from 20 mm on; the last is all of area 3."""
+    """Three open pieces, a section each: 3|4 at 10 mm, other cortex (2) from 20 mm on; the last is all of area 3."""
     label = np.repeat([3, 4, 2], 50)
     label = np.concatenate([label, label, np.full(PER_PIECE, 3)])
     section = np.repeat([0, 1, 2], PER_PIECE)

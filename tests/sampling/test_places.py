@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gennari.sampling import places as module
-from gennari.sampling.places import Cut, Wanted, places_of_section
+from gennari.sampling.cut import Cut
+from gennari.sampling.places import Wanted, places_of_section
 from gennari.sampling.settings import PatchSettings
 from gennari.sampling.slab import cut_slabs
 from gennari.surface.ribbon import cut_ribbon

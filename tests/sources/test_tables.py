@@ -9,7 +9,16 @@ from pydantic import BaseModel
 
 from gennari.errors import InputError
 from gennari.records import PairTable, PatchTable
-from gennari.sources.tables import read_pairs, read_patches, read_rows, write_pairs, write_patches, write_rows
+from gennari.sources.tables import (
+    read_arrays,
+    read_pairs,
+    read_patches,
+    read_rows,
+    write_arrays,
+    write_pairs,
+    write_patches,
+    write_rows,
+)
 
 
 def patches(rng: np.random.Generator, n: int) -> PatchTable:
@@ -107,3 +116,21 @@ def test_rows_that_differ_or_are_none_are_refused(tmp_path: Path) -> None:
             write_rows(tmp_path / "h.parquet", rows)
     with pytest.raises(ValueError, match="a named tuple or a mapping, got int"):
         write_rows(tmp_path / "h.parquet", [3])
+
+
+def test_arrays_come_back_by_name_and_lengths_must_agree(tmp_path: Path, rng: np.random.Generator) -> None:
+    columns = {
+        "score": rng.normal(size=4),
+        "at_mm": rng.normal(size=(4, 3)),
+        "closed": np.array([True, False, True, True]),
+        "area": np.array(["hOc1", "", "hOc2", "hOc1"]),
+    }
+    path = tmp_path / "gaps.parquet"
+    write_arrays(path, columns)
+    found = read_arrays(path, list(columns))
+    assert all(np.array_equal(found[name], values) for name, values in columns.items())
+    with pytest.raises(InputError, match="must hold a table with the columns score, got"):
+        read_arrays(path, ["score"])
+    for bad in ({}, {"a": np.zeros(2), "b": np.zeros(3)}):
+        with pytest.raises(ValueError, match="columns of one length"):
+            write_arrays(path, bad)

@@ -196,3 +196,15 @@ def test_calibrated_distances_on_bigbrain_are_within_half_a_percent(real_data: P
     assert np.abs(found / exact - 1)[far].mean() < 0.01
     assert np.percentile(np.abs(found / exact - 1)[far], 99) < 0.045
     assert np.abs(found - exact)[~far].mean() < 0.1
+
+
+def test_a_front_that_stops_gives_the_same_distances_before_its_limit(sphere, rng):
+    mesh = sphere(10.0, 4)
+    solver, weights = GeodesicSolver(mesh), np.full(3, 1 / 3)
+    face = rng.integers(0, len(mesh.faces), 200)
+    whole = solver.distances(7, weights, face, np.tile(weights, (200, 1)))
+    stopped = solver.distances(7, weights, face, np.tile(weights, (200, 1)), limit_mm=8.0)
+    near = whole <= 8.0 - 1.0  # less than a face's longest side
+    assert near.sum() > 20
+    assert np.array_equal(stopped[near], whole[near])
+    assert not (stopped[whole > 9.0] <= 8.0).any()

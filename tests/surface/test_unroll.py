@@ -7,7 +7,7 @@ import pytest
 from gennari.frames import coronal
 from gennari.records import Hemisphere, Ribbon, Section, TriangleMesh
 from gennari.surface.ribbon import cut_ribbon
-from gennari.surface.unroll import lay_flat, unroll
+from gennari.surface.unroll import lay_flat, trajectories, unroll
 
 SPACING_UM = 64.0
 
@@ -115,6 +115,17 @@ def test_step_depths_and_shortest_piece_are_as_asked(shell, section):
     for arguments in ({"step_um": 0.0}, {"depths": 0}):
         with pytest.raises(ValueError, match="positive step and at least one depth"):
             unroll(ribbon, **arguments)
+
+
+def test_lines_across_the_cortex_run_from_pial_to_white_through_their_points(shell, section):
+    ribbon = ring_of_cortex(shell, section)
+    (piece,) = unroll(ribbon, depths=9)
+    chosen = piece.centre_um[4, ::50]
+    lines = trajectories(ribbon, chosen, depths=9)
+    assert lines.shape == (9, len(chosen), 2)
+    assert np.allclose(lines, piece.centre_um[:, ::50], atol=2)
+    radius = np.linalg.norm(lines / 1000 - 13.0, axis=-1)
+    assert np.abs(radius - (12 - 3 * piece.depth)[:, None]).max() < SPACING_UM / 1000
 
 
 @pytest.mark.real

@@ -8,6 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.lib.stride_tricks import sliding_window_view
 
+from gennari.sampling.gaps import piece_bounds
+from gennari.sampling.ribbon_places import RibbonPlaces
+
 
 @dataclass(frozen=True, kw_only=True)
 class BorderScore:
@@ -60,9 +63,51 @@ def block_distance(
     return BorderScore(position_mm=place, score=squared / (after - before))
 
 
+def border_scores(
+    features: Float[np.ndarray, "n k"],
+    places: RibbonPlaces,
+    block: int = 9,
+    mode: Literal["halves", "shift"] = "halves",
+) -> Float[np.ndarray, "n"]:
+    """How much the cortex before a gap differs from that after it, 1/mm, for the gap after each place.
+
+    Each piece by itself; a closed one goes on beyond its start. NaN where the blocks do not fit: at the ends of open
+    pieces, on pieces with fewer places than both blocks together, and at the last row of an open piece, which has no
+    gap (sampling/gaps.py).
+
+    Args:
+        features: of the places, by row.
+        places: whole pieces of ribbon.
+        block: places a mean is taken over; odd in "shift", so that the middle is a gap.
+        mode: as `block_distance`.
+
+    Raises:
+        ValueError: features and places differ in number, or an even block in mode "shift".
+    """
+    if len(features) != len(places):
+        raise ValueError(f"features must be those of the places, got {len(features)} for {len(places)}")
+    if mode == "shift" and block % 2 == 0:
+        raise ValueError(f"blocks that shift by one centre on a gap only if they are odd, got {block}")
+    before = block - 1 if mode == "halves" else block // 2  # rows of the blocks before the row that the gap follows
+    scores = np.full(len(places), np.nan)
+    for start, end in zip(*piece_bounds(places), strict=True):
+        count = end - start
+        if count < 2 * before + 2:
+            continue
+        if places.closed[start]:
+            around = np.arange(-before, count + before + 1)
+            arc_mm = places.arc_mm[start + around % count] + around // count * places.length_mm[start]
+            scores[start:end] = block_distance(features[start + around % count], arc_mm, block, mode).score
+        else:
+            inner = slice(start + before, end - before - 1)
+            scores[inner] = block_distance(features[start:end], places.arc_mm[start:end], block, mode).score
+    return scores
+
+
 def peaks(score: Float[np.ndarray, "m"], top_share: float = 0.1) -> Bool[np.ndarray, "m"]:
-    """Places whose score is among the highest `top_share`."""
-    return score >= np.quantile(score, 1 - top_share)
+    """Places whose score is among the highest `top_share` of those that have one; NaN is none."""
+    known = np.isfinite(score)
+    return known & (score >= np.quantile(score[known], 1 - top_share)) if known.any() else known
 
 
 def explained_shares(

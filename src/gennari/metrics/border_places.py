@@ -129,15 +129,13 @@ def nearest_border(gaps: Gaps, borders: TrueBorders) -> tuple[Int[np.ndarray, "n
 def peaks(score: Float[np.ndarray, "n"], gaps: Gaps, apart_mm: float = APART_MM) -> Int[np.ndarray, "p"]:
     """Rows of the score's local maxima, none nearer than `apart_mm` to a higher one; the highest first.
 
-    Of equal neighbours the first counts. NaN is lower than anything. Those above a threshold are the same ones that
-    would be found above it alone.
+    Of equal neighbours the first counts. Where a score ends (NaN, or the end of an open piece) it has no maximum, since
+    it might go on rising. Those above a threshold are the same ones that would be found above it alone.
     """
-    filled = np.where(np.isnan(score), -np.inf, score)
     before, after = _neighbours(gaps)
-    left = np.where(before >= 0, filled[before], -np.inf)
-    right = np.where(after >= 0, filled[after], -np.inf)
-    rows = np.flatnonzero((filled > -np.inf) & (filled > left) & (filled >= right))
-    rows = rows[np.argsort(-filled[rows], kind="stable")]
+    left, right = (np.where(rows >= 0, score[rows], np.nan) for rows in (before, after))
+    rows = np.flatnonzero((score > left) & (score >= right))  # comparisons with NaN are false
+    rows = rows[np.argsort(-score[rows], kind="stable")]
     kept: dict[int, list[int]] = {}
     out = []
     for row in rows.tolist():
@@ -149,7 +147,11 @@ def peaks(score: Float[np.ndarray, "n"], gaps: Gaps, apart_mm: float = APART_MM)
 
 
 def threshold_for(
-    found: Float[np.ndarray, "p"], false: Bool[np.ndarray, "p"], interior_mm: float, most: float = 1.0, per_mm: float = 20.0
+    found: Float[np.ndarray, "p"],
+    false: Bool[np.ndarray, "p"],
+    interior_mm: float,
+    most: float = 1.0,
+    per_mm: float = 20.0,
 ) -> float:
     """The lowest threshold above which no more than `most` false peaks stand in `per_mm` of interior ribbon.
 
@@ -157,6 +159,8 @@ def threshold_for(
         found: scores of the peaks.
         false: those that lie in the interior.
         interior_mm: length of interior ribbon.
+        most: false peaks allowed in `per_mm`.
+        per_mm: see above.
 
     Returns:
         Peaks count if their score is above it; -inf if all may.

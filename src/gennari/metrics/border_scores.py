@@ -103,6 +103,10 @@ def tally(
     A peak in other cortex, beyond the tolerance of any border, is neither right nor wrong.
 
     Args:
+        score: by gap; NaN where there is none.
+        truth: of the same gaps.
+        use: gaps of whole pieces that are looked at.
+        threshold: peaks count if their score is above it.
         sections: how many there are; those without rows in `use` count nothing.
     """
     found = peaks(np.where(use, score, np.nan), truth.gaps)
@@ -187,8 +191,6 @@ def _counted(rows: np.ndarray, cols: np.ndarray, shape: tuple[int, int]) -> Int[
     return out
 
 
-def _interior_mm(
-    score: np.ndarray, truth: BorderTruth, use: np.ndarray, sections: int
-) -> Float[np.ndarray, "s"]:
+def _interior_mm(score: np.ndarray, truth: BorderTruth, use: np.ndarray, sections: int) -> Float[np.ndarray, "s"]:
     known = truth.interior & use & np.isfinite(score)
     return np.bincount(truth.section[known], truth.gaps.width_mm[known], minlength=sections)

@@ -7,8 +7,7 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int8, Int32
 
-from gennari.errors import InputError
-from gennari.sources.tables import read_columns, write_columns
+from gennari.sources.tables import read_arrays, write_arrays
 
 FOLDER = "borders"
 PLACES, GAPS, TRUTH, ACCEPTED, SCORES = (
@@ -30,7 +29,7 @@ class GapTable:
         curvature_per_mm: means of the two places, as `obliqueness_deg` (0: cut straight across the cortex),
             `thickness_mm` and `tissue_share`.
         score: of learned features, 1/mm (apply/borders.py); NaN where the blocks do not fit.
-        partial: log score with the confounds out (apply/confounds.py); NaN likewise.
+        partial: the score with the confounds out (apply/confounds.py); NaN likewise.
         profiles_d2: Mahalanobis distance squared of blocks of cortical profiles: the classical method.
         components_d2: the same of principal components of learned features.
     """
@@ -102,7 +101,7 @@ class AcceptedTable:
 
 def write_table(path: Path, table: "GapTable | TruthTable | AcceptedTable") -> None:
     """Write one of the tables, atomically."""
-    write_columns(path, {field.name: getattr(table, field.name) for field in fields(table)})
+    write_arrays(path, {field.name: getattr(table, field.name) for field in fields(table)})
 
 
 def read_table(path: Path, kind: type[T]) -> T:
@@ -111,10 +110,4 @@ def read_table(path: Path, kind: type[T]) -> T:
     Raises:
         InputError: the file is missing, damaged, or another table.
     """
-    columns, wanted = read_columns(path), [field.name for field in fields(kind)]
-    if set(columns) != set(wanted):
-        raise InputError(
-            f"{path} must hold a {kind.__name__} with the columns {', '.join(wanted)}, got {', '.join(columns)}; "
-            "was it written by another version? Delete it and run `gennari borders` again"
-        )
-    return kind(**columns)
+    return kind(**read_arrays(path, [field.name for field in fields(kind)]))

@@ -72,9 +72,9 @@ TINY = DEMO.model_copy(
 # would guard away what is left to train on (four a brain leave 3 to 7 of 28 sections, two leave 13 or 14)
 DEFAULT = DEMO.model_copy(update={"name": "default", "area_split": SplitSettings(blocks=2, draws=200)})
 
-# borders along the ribbon, on one brain with closely spaced sections: runs of them are held out (15 of 240 in each half;
-# seed 0 puts one where hOc1/hOc2 is cut), patches are upright since profiles are, and many patches seen seldom
-# generalise better than few seen often. Weights are kept on the way: does a better predictor show more borders?
+# borders along the ribbon, on one brain with closely spaced sections: two runs of 15 of the 240 are held out, the first
+# of which cuts hOc1/hOc2; patches are upright, as profiles are, and many seen seldom generalise better than few seen
+# often. Weights are kept on the way: does a better predictor show more borders?
 BORDERS_SMALL = DEFAULT.model_copy(
     update={
         "name": "borders-small",

@@ -10,14 +10,12 @@ from scipy.spatial import KDTree
 
 from gennari.errors import InputError
 from gennari.execute import Report, run_tasks
-from gennari.records import QUALITIES, Hemisphere, PatchTable, Section, TriangleMesh
+from gennari.records import QUALITIES, Hemisphere, PatchTable, Section
 from gennari.sampling.places import Places, RunTask, Wanted, concatenated, places_of_run
 from gennari.sampling.settings import PatchSettings
-from gennari.sampling.slab import at_places, cut_slabs
+from gennari.sampling.slab import cut_slabs
 from gennari.sampling.split import Split, position_mm
-from gennari.surface.curvature import mean_curvature_per_mm
-from gennari.surface.mesh import vertex_normals
-from gennari.surface.sheets import other_sheet_mm
+from gennari.sampling.table import Located, centres_mm, patch_table
 
 SPARE = 4
 """With a minimal distance, this many times the wanted patches are drawn and thinned."""
@@ -76,7 +74,17 @@ def sample_patches(
         )
     places = places.take(kept)
     places = places.take(np.lexsort((places.cols, places.rows, places.section)))
-    return _table(places, by_id, hemispheres, split, settings)
+    located = Located(
+        section=places.section,
+        centre_um=_centre_um(places, settings),
+        side=places.side,
+        face=places.face,
+        weights=places.weights,
+        plane_angle_deg=places.plane_angle_deg,
+        rotation_deg=places.rotation_deg,
+        tissue_share=places.tissue_share,
+    )
+    return patch_table(located, by_id, hemispheres, split)
 
 
 def _usable(sections: Sequence[Section], split: Mapping[int, Split], settings: PatchSettings) -> list[Section]:
@@ -158,58 +166,4 @@ def _centre_um(places: Places, settings: PatchSettings) -> np.ndarray:
 
 
 def _brain_mm(places: Places, sections: Mapping[int, Section], settings: PatchSettings) -> np.ndarray:
-    centre, out = _centre_um(places, settings), np.empty((len(places), 3))
-    order = np.argsort(places.section, kind="stable")
-    ids, starts = np.unique(places.section[order], return_index=True)
-    for key, rows in zip(ids, np.split(order, starts[1:]), strict=True):
-        out[rows] = sections[int(key)].brain_mm(centre[rows])
-    return out
-
-
-def _table(
-    places: Places,
-    sections: Mapping[int, Section],
-    hemispheres: tuple[Hemisphere, Hemisphere],
-    split: Mapping[int, Split],
-    settings: PatchSettings,
-) -> PatchTable:
-    """The places, and what the surfaces say of them."""
-    faces = [hemisphere.pial.faces for hemisphere in hemispheres]
-    where = places.side, places.face, places.weights
-
-    def at(values: Sequence[np.ndarray]) -> np.ndarray:
-        return at_places(values, faces, *where)
-
-    corners = np.where((places.side == 0)[:, None], *(_rows(f, places.face) for f in faces))
-    normal = at([vertex_normals(hemisphere.mid) for hemisphere in hemispheres])
-    length = np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    on_mid = at([hemisphere.mid.vertices_mm for hemisphere in hemispheres])
-    return PatchTable(
-        brain=np.full(len(places), next(iter(sections.values())).brain),
-        section=places.section,
-        side=places.side,
-        centre_um=_centre_um(places, settings),
-        face=places.face,
-        weights=places.weights,
-        vertex=np.take_along_axis(corners, places.weights.argmax(axis=1)[:, None], axis=1)[:, 0],
-        brain_mm=_brain_mm(places, sections, settings),
-        inflated_mm=at([hemisphere.mirrored_inflated_mm for hemisphere in hemispheres]),
-        plane_angle_deg=places.plane_angle_deg,
-        rotation_deg=places.rotation_deg,
-        curvature_per_mm=at([mean_curvature_per_mm(hemisphere.mid) for hemisphere in hemispheres]),
-        other_sheet_mm=other_sheet_mm([_cortex(hemisphere) for hemisphere in hemispheres], on_mid, normal / length),
-        tissue_share=places.tissue_share,
-        split=np.array([split[int(section)] for section in places.section]),
-    )
-
-
-def _rows(table: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """table[index], for indices of which those beyond the table are not used."""
-    return table[np.minimum(index, len(table) - 1)]
-
-
-def _cortex(hemisphere: Hemisphere) -> TriangleMesh:
-    """The mid surface without the medial wall, which is no sheet of cortex."""
-    faces = hemisphere.pial.faces
-    kept = faces[~hemisphere.medial_wall[faces].all(axis=1)]
-    return TriangleMesh(vertices_mm=hemisphere.mid.vertices_mm, faces=kept)
+    return centres_mm(places.section, _centre_um(places, settings), sections)

@@ -6,12 +6,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int8, Int32
 
-from gennari.records import Ribbon, Section
+from gennari.records import Section
+from gennari.sampling.cut import Cut, at_pixels, cut_section, plane_angles_deg, upright_rotations_deg, whole_faces
 from gennari.sampling.settings import PatchSettings
-from gennari.sampling.slab import Slabs, at_places
+from gennari.sampling.slab import Slabs
 from gennari.sampling.tissue import tissue_share
-from gennari.sampling.upright import upright_rotation_deg
-from gennari.surface.ribbon import cut_ribbon, white_matter
 
 BATCH = 2048
 """Places that are looked at together: each takes some hundred kilobytes for its window."""
@@ -46,20 +45,6 @@ class Places:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
-    """A section with what is known of its pixels.
-
-    Attributes:
-        ribbon: cut from slabs: its faces are theirs.
-        tissue: cortex or white matter, on the ribbon's grid.
-    """
-
-    section: Section
-    ribbon: Ribbon
-    tissue: Bool[np.ndarray, "h w"]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What is asked of one section: at most this many places, those with the smallest keys, drawn from this seed."""
 
@@ -86,12 +71,9 @@ class RunTask:
 
 def places_of_run(task: RunTask) -> list[Places]:
     """The places of each section of a run, in their order."""
-    hemispheres, spacing_um = [slab.hemisphere for slab in task.slabs], task.settings.ribbon_spacing_um
     found: list[Places] = []
     for wanted in task.sections:
-        ribbon = cut_ribbon(hemispheres, wanted.section, spacing_um)
-        tissue = ribbon.cortex | white_matter(hemispheres, wanted.section, spacing_um, ribbon)
-        cut = Cut(section=wanted.section, ribbon=ribbon, tissue=tissue)
+        cut = cut_section(wanted.section, task.slabs, task.settings.ribbon_spacing_um)
         found.append(places_of_section(cut, wanted, task.slabs, task.settings, task.patch_um))
     return found
 
@@ -114,7 +96,7 @@ def places_of_section(cut: Cut, wanted: Wanted, slabs: Slabs, settings: PatchSet
     rows, cols = np.nonzero(np.abs(ribbon.depth - 0.5) <= settings.mid_tolerance)
     key, turn_deg = rng.exponential(size=len(rows)), rng.uniform(-180, 180, len(rows))
     if settings.uniform_over == "surface":
-        key *= _interpolated([slab.thickness_mm for slab in slabs], slabs, ribbon, rows, cols)
+        key *= at_pixels([slab.thickness_mm for slab in slabs], cut, slabs, rows, cols)
     order = np.argsort(key)
     found, count, begin = [_checked(cut, slabs, settings, patch_um, rows[:0], cols[:0], key[:0], turn_deg[:0])], 0, 0
     while count < wanted.most and begin < len(order):
@@ -144,19 +126,17 @@ def _checked(
 ) -> Places:
     """Those of the pixels that pass: steep first, since it is cheap, then tissue, for which the rotation is needed."""
     section, ribbon = cut.section, cut.ribbon
-    angle = _plane_angle_deg(_interpolated([slab.normal for slab in slabs], slabs, ribbon, rows, cols), section)
+    angle = plane_angles_deg(cut, slabs, rows, cols)
     steep = angle >= settings.min_plane_angle_deg
     rows, cols, key, turn_deg, angle = rows[steep], cols[steep], key[steep], turn_deg[steep], angle[steep]
     rotation = _rotation_deg(cut, slabs, settings, rows, cols, turn_deg)
     share = tissue_share(cut.tissue, rows, cols, rotation, patch_um / ribbon.spacing_um)
-    side, face = ribbon.side[rows, cols], ribbon.face[rows, cols]
-    whole = np.where(side == 0, *(_lookup(slab.face, face) for slab in slabs))
     return Places(
         section=np.full(len(rows), section.id, np.int32),
         rows=rows.astype(np.int32),
         cols=cols.astype(np.int32),
-        side=side,
-        face=whole.astype(np.int32),
+        side=ribbon.side[rows, cols],
+        face=whole_faces(cut, slabs, rows, cols),
         weights=ribbon.weights[rows, cols],
         plane_angle_deg=angle,
         rotation_deg=rotation,
@@ -165,29 +145,9 @@ def _checked(
     ).take(share >= settings.min_tissue)
 
 
-def _interpolated(
-    values: list[np.ndarray], slabs: Slabs, ribbon: Ribbon, rows: np.ndarray, cols: np.ndarray
-) -> np.ndarray:
-    """Values of the slabs' vertices at pixels of cortex."""
-    faces = [slab.hemisphere.pial.faces for slab in slabs]
-    return at_places(values, faces, ribbon.side[rows, cols], ribbon.face[rows, cols], ribbon.weights[rows, cols])
-
-
-def _plane_angle_deg(normal: np.ndarray, section: Section) -> np.ndarray:
-    length = np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
-    return np.degrees(np.arccos(np.clip(np.abs(normal @ section.normal) / length, 0, 1)))
-
-
 def _rotation_deg(
     cut: Cut, slabs: Slabs, settings: PatchSettings, rows: np.ndarray, cols: np.ndarray, turn_deg: np.ndarray
 ) -> np.ndarray:
     if settings.orientation != "upright":
         return turn_deg if settings.orientation == "random" else np.zeros(len(rows))
-    inward = _interpolated([slab.inward_mm for slab in slabs], slabs, cut.ribbon, rows, cols)
-    to_section = cut.section.to_brain.inverse().matrix[:2, :3]
-    return upright_rotation_deg(cut.ribbon, rows, cols, inward @ to_section.T, settings.upright_window_um)
-
-
-def _lookup(numbers: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """numbers[face] where there is such a face, else 0: faces of the other side are looked up too, and not used."""
-    return numbers[np.minimum(face, len(numbers) - 1)] if len(numbers) else np.zeros_like(face)
+    return upright_rotations_deg(cut, slabs, rows, cols, settings.upright_window_um)

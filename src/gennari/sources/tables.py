@@ -39,6 +39,23 @@ def read_pairs(path: Path) -> PairTable:
     return _read_record(path, PairTable)
 
 
+def write_arrays(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Write columns of one length, atomically; (n, k) columns become lists of k.
+
+    Raises:
+        ValueError: the columns differ in length.
+    """
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"a table needs columns of one length, and at least one, got {lengths} for {path.name}")
+    _write(path, _table_of(columns))
+
+
+def read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read a table of exactly these columns; raises InputError if the file is missing, damaged, or another table."""
+    return _read_columns(path, names, "table")
+
+
 def write_rows(path: Path, rows: Sequence[object]) -> None:
     """Write rows (all of one kind: frozen dataclasses, pydantic models, named tuples, or mappings), atomically.
 
@@ -58,36 +75,34 @@ def read_rows(path: Path) -> list[dict[str, Cell]]:
     return _read(path).to_pylist()
 
 
-def write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
-    """Write arrays of one length as columns, atomically; (n, k) arrays become lists of k."""
-    _write(path, pa.table({name: _column(values) for name, values in columns.items()}))
-
-
-def read_columns(path: Path) -> dict[str, np.ndarray]:
-    """Read the columns that `write_columns` wrote; raises InputError if the file is missing or damaged."""
-    table = _read(path)
-    return {name: _array(table.column(name).combine_chunks()) for name in table.column_names}
-
-
 def _columns(record: PatchTable | PairTable) -> pa.Table:
-    return pa.table({field.name: _column(getattr(record, field.name)) for field in fields(record)})
+    return _table_of({field.name: getattr(record, field.name) for field in fields(record)})
 
 
-def _column(values: np.ndarray) -> pa.Array:
-    if values.ndim == 2:
-        return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
-    return pa.array(values.tolist(), pa.string()) if values.dtype.kind in "UO" else pa.array(values)
+def _table_of(columns: Mapping[str, np.ndarray]) -> pa.Table:
+    arrays = {}
+    for name, values in columns.items():
+        if values.ndim == 2:
+            flat = pa.array(np.ascontiguousarray(values).ravel())
+            arrays[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+        else:
+            text = values.dtype.kind in "UO"
+            arrays[name] = pa.array(values.tolist(), pa.string()) if text else pa.array(values)
+    return pa.table(arrays)
 
 
 def _read_record(path: Path, kind: type[_Table]) -> _Table:
+    return kind(**_read_columns(path, [field.name for field in fields(kind)], kind.__name__))
+
+
+def _read_columns(path: Path, names: Sequence[str], kind: str) -> dict[str, np.ndarray]:
     table = _read(path)
-    names = [field.name for field in fields(kind)]
     if set(table.column_names) != set(names):
         raise InputError(
-            f"{path} must hold a {kind.__name__} with the columns {', '.join(names)}, "
+            f"{path} must hold a {kind} with the columns {', '.join(names)}, "
             f"got {', '.join(table.column_names)}; is it another table, or from another version?"
         )
-    return kind(**{name: _array(table.column(name).combine_chunks()) for name in names})
+    return {name: _array(table.column(name).combine_chunks()) for name in names}
 
 
 def _array(column: pa.Array) -> np.ndarray:

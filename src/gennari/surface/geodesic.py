@@ -103,8 +103,17 @@ class GeodesicSolver:
         weights: Float[np.ndarray, "3"],
         to_face: Int[np.ndarray, "n"],
         to_weights: Float[np.ndarray, "n 3"],
+        limit_mm: float = np.inf,
     ) -> Float[np.ndarray, "n"]:
         """Distances from a place inside a face to others inside faces.
+
+        Args:
+            face: where paths begin.
+            weights: in it.
+            to_face: where they end.
+            to_weights: in these.
+            limit_mm: how far the front runs, which is what takes time. It must exceed the distances of interest by
+                the longest side of a face; beyond it answers are NaN or too long.
 
         Raises:
             InputError: a target lies on another piece of the mesh.
@@ -113,7 +122,7 @@ class GeodesicSolver:
         corners = self.mesh.faces[to_face]
         source = np.asarray(weights, float) @ self._points[self.mesh.faces[face]]
         places = np.einsum("nc,ncx->nx", to_weights, self._points[corners])
-        front = at_places(self._front_from(face, source), self._points, corners, to_weights)
+        front = _or_nan(at_places(self._front_from(face, source, limit_mm), self._points, corners, to_weights))
         straight = np.linalg.norm(places - source, axis=1)
         return self._settle(np.where(np.asarray(to_face) == face, straight, front), source, places)
 
@@ -127,7 +136,9 @@ class GeodesicSolver:
             raise InputError(f"a source of distances must belong to a face, vertex {v} has none; repair the mesh")
         return _or_nan(run_front(self._straightened, np.array([v]), np.zeros(1)))
 
-    def _front_from(self, face: int, source_mm: Float[np.ndarray, "3"]) -> Float[np.ndarray, "v"]:
+    def _front_from(
+        self, face: int, source_mm: Float[np.ndarray, "3"], limit_mm: float = np.inf
+    ) -> Float[np.ndarray, "v"]:
         """The same from a place inside a face.
 
         Straightened triangles may cross the face's sides, so the front starts on the faces as they are.
@@ -137,7 +148,7 @@ class GeodesicSolver:
         longest = np.linalg.norm(self._points[corners] - self._points[np.roll(corners, 1)], axis=1).max()
         around = run_front(self._as_it_is, corners, spokes, AROUND_SIDES * longest)
         seeds = np.flatnonzero(np.isfinite(around))
-        return _or_nan(run_front(self._straightened, seeds, around[seeds]))
+        return _or_nan(run_front(self._straightened, seeds, around[seeds], limit_mm))
 
     def _settle(
         self, front_mm: Float[np.ndarray, "n"], source_mm: Float[np.ndarray, "3"], points_mm: Float[np.ndarray, "n 3"]

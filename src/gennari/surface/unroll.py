@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from contourpy import LineType, contour_generator
 from jaxtyping import Bool, Float, Float32, Int8, Int32
 from numba import njit
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from gennari.records import Ribbon
+from gennari.surface.mid_lines import mid_lines
 
 STEP_PX = 0.25
 SMOOTHING_PX = 1.5
@@ -24,16 +24,18 @@ class Unrolled:
     Attributes:
         section: its id.
         arc_mm: distance along the mid-depth line from its start; deeper cortex lies to the right as the image is seen.
+        length_mm: of that line; of a closed one from the start round to it.
         closed: the line returns to its start.
         depth: of the grid's rows, 0 pial .. 1 white, at the middles of equal steps.
         centre_um: (row, col) in SECTION_UM of each (depth, arc); NaN where the ribbon ends before that depth.
-        side: at mid depth, 0 left, 1 right; -1 where the pixel there is no cortex.
-        face: at mid depth; -1 likewise.
+        side: at mid depth, 0 left, 1 right.
+        face: at mid depth.
         weights: in that face.
     """
 
     section: int
     arc_mm: Float[np.ndarray, "a"]
+    length_mm: float
     closed: bool
     depth: Float[np.ndarray, "d"]
     centre_um: Float[np.ndarray, "d a 2"]
@@ -45,9 +47,8 @@ class Unrolled:
 def unroll(ribbon: Ribbon, step_um: float = 64.0, depths: int = 32, shortest_mm: float = 2.0) -> list[Unrolled]:
     """Lay the pieces of a ribbon flat.
 
-    A piece is a line of mid depth (0.5), open or closed: banks that touch in a sulcus stay apart, since they touch at
-    their surfaces only. From points `step_um` apart on it a line climbs and another descends along the gradient of
-    depth; the grid's rows are where these reach their depths.
+    A piece is a line of mid depth (0.5), open or closed (surface/mid_lines.py). From points `step_um` apart on it a
+    line climbs and another descends along the gradient of depth; the grid's rows are where these reach their depths.
 
     Args:
         ribbon: of one section.
@@ -63,32 +64,47 @@ def unroll(ribbon: Ribbon, step_um: float = 64.0, depths: int = 32, shortest_mm:
     """
     if not step_um > 0 or depths < 1:
         raise ValueError(f"unrolling needs a positive step and at least one depth, got {step_um} µm and {depths}")
-    if not ribbon.cortex.any():
+    lines = mid_lines(ribbon, step_um, shortest_mm)
+    if not lines:
         return []
     levels = (np.arange(depths) + 0.5) / depths
     depth = ribbon.depth.astype(float)
     slopes = _slopes(depth, ribbon.cortex)
+    longest = round(LONGEST_UM / ribbon.spacing_um / STEP_PX)
     pieces = []
-    for line in _mid_lines(depth):
-        columns, arc_px, closed = _even_steps(line, step_um / ribbon.spacing_um)
-        if arc_px * ribbon.spacing_um < shortest_mm * 1000:
-            continue
-        arc_mm = np.linspace(0, arc_px, len(columns), endpoint=not closed) * ribbon.spacing_um / 1000
-        centre_px = _climb(depth, *slopes, columns, levels, round(LONGEST_UM / ribbon.spacing_um / STEP_PX))
-        row, col = np.rint(columns).astype(int).T
+    for line in lines:
+        centre_px = _climb(depth, *slopes, line.centre_um / ribbon.spacing_um - 0.5, levels, longest)
         pieces.append(
             Unrolled(
                 section=ribbon.section,
-                arc_mm=arc_mm,
-                closed=closed,
+                arc_mm=line.arc_mm,
+                length_mm=line.length_mm,
+                closed=line.closed,
                 depth=levels,
                 centre_um=(centre_px + 0.5) * ribbon.spacing_um,
-                side=ribbon.side[row, col],
-                face=ribbon.face[row, col],
-                weights=ribbon.weights[row, col],
+                side=ribbon.side[line.row, line.col],
+                face=ribbon.face[line.row, line.col],
+                weights=ribbon.weights[line.row, line.col],
             )
         )
-    return sorted(pieces, key=lambda piece: -piece.arc_mm[-1])
+    return pieces
+
+
+def trajectories(ribbon: Ribbon, centre_um: Float[np.ndarray, "n 2"], depths: int = 9) -> Float[np.ndarray, "d n 2"]:
+    """Lines across the cortex through points of mid depth, such as the borders found there.
+
+    Args:
+        ribbon: of one section.
+        centre_um: points on its mid-depth lines, SECTION_UM.
+        depths: points of each line, at the middles of equal steps of depth from pial to white.
+
+    Returns:
+        Points in SECTION_UM; NaN where the ribbon ends before that depth.
+    """
+    depth, levels = ribbon.depth.astype(float), (np.arange(depths) + 0.5) / depths
+    longest = round(LONGEST_UM / ribbon.spacing_um / STEP_PX)
+    centre_px = _climb(depth, *_slopes(depth, ribbon.cortex), centre_um / ribbon.spacing_um - 0.5, levels, longest)
+    return (centre_px + 0.5) * ribbon.spacing_um
 
 
 def lay_flat(piece: Unrolled, image: Float[np.ndarray, "h w"], spacing_um: float) -> Float[np.ndarray, "d a"]:
@@ -104,22 +120,6 @@ def lay_flat(piece: Unrolled, image: Float[np.ndarray, "h w"], spacing_um: float
     values = np.full(known.shape, np.nan)
     values[known] = map_coordinates(image.astype(float), places[known].T, order=1, cval=np.nan)
     return values
-
-
-def _mid_lines(depth: Float[np.ndarray, "h w"]) -> list[Float[np.ndarray, "_ 2"]]:
-    """Lines of depth 0.5 as (row, col) in px from the centre of pixel (0, 0), deeper cortex to the right."""
-    # With x to the right and y downwards contourpy keeps what is higher to its left, which is our right as seen.
-    generator = contour_generator(z=np.ma.masked_invalid(depth), line_type=LineType.Separate)
-    return [np.asarray(line)[:, ::-1] for line in generator.lines(0.5)]
-
-
-def _even_steps(line: Float[np.ndarray, "p 2"], step_px: float) -> tuple[Float[np.ndarray, "a 2"], float, bool]:
-    """Points evenly spaced along a line, its length in px, and whether it is closed (its end is then left out)."""
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    length, closed = float(along[-1]), len(line) > 3 and bool(np.array_equal(line[0], line[-1]))
-    steps = max(round(length / step_px), 1)
-    at = np.linspace(0, length, steps + 1)[: -1 if closed else None]
-    return np.column_stack([np.interp(at, along, axis) for axis in line.T]), length, closed
 
 
 def _slopes(

@@ -149,7 +149,9 @@ class PretrainSettings(BaseModel):
     guard: Guard = Guard()
 
     @model_serializer(mode="wrap")
-    def _without_what_is_not_asked_for(self, plain: Callable[["PretrainSettings"], dict[str, object]]) -> dict[str, object]:
+    def _without_what_is_not_asked_for(
+        self, plain: Callable[["PretrainSettings"], dict[str, object]]
+    ) -> dict[str, object]:
         # runs and cells are known by what their settings are written as: what came later is written where it is set
         values = plain(self)
         return values if self.keep_every else {key: value for key, value in values.items() if key != "keep_every"}

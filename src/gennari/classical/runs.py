@@ -1,0 +1,69 @@
+"""Stretches of a piece of ribbon whose rows are known: glass and damage cut it, single rows missing do not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Known rows of one piece, in order.
+
+    Attributes:
+        rows: their numbers in the piece; they may go round its start where the piece is closed.
+        closed: the run is the whole of a closed piece, but for missing rows that are bridged.
+    """
+
+    rows: Int[np.ndarray, "r"]
+    closed: bool
+
+
+def known_runs(known: Bool[np.ndarray, "n"], closed: bool, bridge_rows: int) -> list[Run]:
+    """Cut a piece where more than `bridge_rows` rows in sequence are not known; fewer are left out of their run.
+
+    Args:
+        known: of each row of the piece.
+        closed: the piece returns to its start.
+        bridge_rows: the longest hole that a run goes over.
+    """
+    rows, n = np.flatnonzero(known), len(known)
+    if not rows.size:
+        return []
+    holes = np.diff(rows) - 1
+    round_hole = n - 1 - rows[-1] + rows[0]
+    cuts = np.flatnonzero(holes > bridge_rows) + 1
+    if closed and round_hole <= bridge_rows:
+        if not cuts.size:
+            return [Run(rows=rows, closed=True)]
+        # no cut at the start: what stands before the first cut goes on from what stands behind the last
+        rows, cuts = np.roll(rows, -cuts[0]), cuts[1:] - cuts[0]
+    return [Run(rows=part, closed=False) for part in np.split(rows, cuts)]
+
+
+def spread_over_gaps(values: Float[np.ndarray, "*b r"], run: Run, out: Float[np.ndarray, "*b n"]) -> None:
+    """Write what was found at the gaps of a run to the gaps of its piece; a hole's gaps all get that of the hole.
+
+    Args:
+        values: at gap i of the run, between its rows i and i + 1.
+        run: of the piece.
+        out: at gap i of the piece, between rows i and i + 1; written to.
+    """
+    n = out.shape[-1]
+    steps = (np.roll(run.rows, -1) - run.rows) % n
+    if not run.closed:
+        steps[-1] = 0
+    source = np.repeat(np.arange(len(run.rows)), steps)
+    inside = np.arange(len(source)) - np.repeat(np.cumsum(steps) - steps, steps)
+    out[..., (run.rows[source] + inside) % n] = values[..., source]
+
+
+def gap_of_piece(gap: float, run: Run, n: int) -> float:
+    """The gap of a run as a gap of its piece of n rows; both may lie between two gaps.
+
+    Gap i is the point half way between rows i and i + 1.
+    """
+    along = run.rows + n * (np.arange(len(run.rows)) > run.rows.argmax())
+    if run.closed:
+        along = np.append(along, along[0] + n)
+    return float((np.interp(gap + 0.5, np.arange(len(along)), along) - 0.5) % n)
