@@ -10,6 +10,7 @@ from gennari.pipeline.border_controls import Controls
 from gennari.pipeline.border_detection import detect_stage, weights_of
 from gennari.pipeline.border_evaluation import Evaluation, check_truth, evaluate_borders_stage
 from gennari.pipeline.border_export import export_stage
+from gennari.pipeline.border_page import border_report_stage
 from gennari.pipeline.border_places import Ask, borders_path
 from gennari.pipeline.border_tables import ACCEPTED, OURS, AcceptedTable, read_table
 from gennari.pipeline.border_verdicts import Verdict
@@ -42,9 +43,11 @@ def find_borders(run: Run, ask: Ask, controls: Controls | None, tick: Report) ->
     detect_stage(run, ask, tick)
     export_stage(run, ask, tick)
     if controls is None:
+        border_report_stage(run, ask, None, tick)
         return _counted(run)
     evaluation = evaluate_borders_stage(run, ask, controls, tick)
     checkpoints_stage(run, ask, tick)
+    border_report_stage(run, ask, controls, tick)
     return Found(_table(evaluation), evaluation.model_dump(mode="json"))
 
 
