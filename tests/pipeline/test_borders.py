@@ -34,6 +34,7 @@ from gennari.pipeline.border_places import (
 )
 from gennari.pipeline.border_tables import (
     ACCEPTED,
+    CHECKPOINTS,
     GAPS,
     SCORES,
     TRUTH,
@@ -43,8 +44,9 @@ from gennari.pipeline.border_tables import (
     read_table,
 )
 from gennari.pipeline.borders import find_borders
+from gennari.pipeline.learning import read_distance_error
 from gennari.pipeline.stages import Run, open_run
-from gennari.sources.tables import read_arrays
+from gennari.sources.tables import read_arrays, read_rows
 
 pytestmark = pytest.mark.slow
 KEYS = ("hoc1_hoc2_recall_1mm", "hoc1_hoc2_median_error_mm", "false_per_20mm", "f1_1mm", "auroc", "auroc_partial")
@@ -66,6 +68,10 @@ def evaluated(coarse, finished_demo, tmp_path_factory) -> Run:
     root = tmp_path_factory.mktemp("borders") / "demo"
     shutil.copytree(finished_demo, root)
     run = open_run(root / "run")
+    # as if the pre-training had kept its weights after two steps, and they had been the last ones
+    kept = run.path("pretrain", "kept", "00000002.safetensors")
+    kept.parent.mkdir()
+    shutil.copy(run.path("pretrain", "weights.safetensors"), kept)
     find_borders(run, Ask(), "cheap", lambda tick: None)
     return run
 
@@ -106,6 +112,15 @@ def test_a_finished_evaluation_says_so_and_gives_the_same_figures(evaluated):
     assert set(said) == {"already finished, nothing to do"}
     assert again.figures == before.model_dump(mode="json")
     assert f"{before.auroc:.3f}" in again.table
+
+
+def test_weights_kept_on_the_way_are_measured_as_the_last_ones_are(evaluated):
+    first, last = read_rows(borders_path(evaluated, CHECKPOINTS))
+    assert (first["step"], last["step"]) == (2, 6)
+    assert {**first, "step": 6} == last
+    assert last["auroc"] == pytest.approx(read_evaluation(evaluated).auroc)
+    assert last["auroc_partial"] == pytest.approx(read_evaluation(evaluated).auroc_partial)
+    assert last["err_dist_mm"] == pytest.approx(read_distance_error(evaluated).mean_mm, rel=1e-5)
 
 
 def test_scores_of_controls_are_saved_raw_and_with_confounds_out(evaluated):
