@@ -36,7 +36,7 @@ def test_what_is_said_of_a_border_belongs_together(rng, correlated):
         row = FEW.blocks.index(found.block[k])
         near = found.d2_by_block[row, int(gap) - 3 : int(gap) + 5]
         assert found.d2[k] == pytest.approx(np.nanmax(near))
-        assert found.threshold[k] == pytest.approx(found.threshold_by_block[row])
+        assert found.threshold[k] == found.threshold_by_block[row, int(gap)]
         assert found.d2[k] > found.threshold[k]
         f, p_of_f = f_of_d2(found.d2[k : k + 1], int(found.block[k]), 3)
         assert (found.f[k], found.p_of_f[k]) == pytest.approx((f[0], p_of_f[0]))
@@ -51,7 +51,7 @@ def test_the_level_is_that_of_surrogates_that_went_the_whole_way(rng, correlated
     draws = [peak_heights(d2_by_block(surrogate(x, again), FEW.blocks)) for _ in range(39)]
     unit = np.quantile([draw.max(axis=1) for draw in draws], 0.6, axis=0)
     steady = sorted(steady_height(draw / unit[:, None], 3, 0.5).max() for draw in draws)
-    assert found.threshold_by_block == pytest.approx(unit * steady[39 - 16], rel=1e-5)
+    assert found.threshold_by_block[:, :89] == pytest.approx(np.tile(unit[:, None] * steady[39 - 16], 89), rel=1e-5)
 
 
 def test_as_many_homogeneous_pieces_have_a_border_as_alpha_says(rng, correlated):
@@ -101,7 +101,7 @@ def test_short_and_empty_pieces_have_no_borders(rng, correlated, rows):
     found = detect_borders(x, False, rng, FEW)
     assert found.gap.size == found.d2.size == 0
     assert found.rows_left_out == 30
-    assert np.isinf(found.threshold_by_block).all()
+    assert np.isnan(found.threshold_by_block).all()
 
 
 def test_the_score_is_d2_wherever_two_blocks_fit(correlated):
@@ -117,3 +117,21 @@ def test_more_surrogates_than_alpha_needs_tell_smaller_p_values_apart(rng, corre
     for surrogates in (19, 79):
         found = detect_borders(x, False, rng, replace(FEW, surrogates=surrogates))
         assert found.p_value.min() == 1 / (surrogates + 1)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_stretches_have_thresholds_of_their_own_and_no_gap_is_lost(rng, correlated, closed):
+    x = np.concatenate([correlated(150), 20 * correlated(150)])
+    # one border where two stretches meet, one beside it
+    x = with_border(with_border(x, 74, 3.0), 225, 3.0)
+    settings = replace(FEW, stretch_rows=174)
+    found = detect_borders(x, closed, rng, settings)
+    near = [int((np.abs(found.gap - at) <= 3).sum()) for at in (74, 149, 225)]
+    assert max(near) == 1
+    assert near[2] == 1
+    assert np.diff(found.gap).min() > 6
+    whole = detect_borders(x, closed, rng, FEW)
+    assert found.d2_by_block == pytest.approx(whole.d2_by_block, rel=1e-6, nan_ok=True)
+    assert len(np.unique(whole.threshold_by_block[0, :299])) == 1
+    assert len(np.unique(found.threshold_by_block[0, :299])) == 2
+    assert found.rows_left_out == 0

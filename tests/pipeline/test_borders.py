@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from gennari.apply.borders import border_scores
 from gennari.apply.confounds import confounds_of
 from gennari.errors import InputError
 from gennari.metrics.border_places import UNKNOWN
-from gennari.pipeline import border_controls
+from gennari.pipeline import border_controls, border_places, border_profiles
 from gennari.pipeline.border_controls import (
     ATLAS_CHANGE,
     CLASSICAL,
@@ -22,9 +23,18 @@ from gennari.pipeline.border_controls import (
 )
 from gennari.pipeline.border_detection import accepted_peaks, place_gaps, without_confounds
 from gennari.pipeline.border_evaluation import labels_at, read_evaluation
-from gennari.pipeline.border_places import GREY, Ask, borders_path, read_asked_places, read_features, sections_asked
+from gennari.pipeline.border_places import (
+    GREY,
+    Ask,
+    borders_path,
+    place_images,
+    read_asked_places,
+    read_features,
+    sections_asked,
+)
 from gennari.pipeline.border_tables import (
     ACCEPTED,
+    CHECKPOINTS,
     GAPS,
     SCORES,
     TRUTH,
@@ -34,19 +44,34 @@ from gennari.pipeline.border_tables import (
     read_table,
 )
 from gennari.pipeline.borders import find_borders
+from gennari.pipeline.learning import read_distance_error
 from gennari.pipeline.stages import Run, open_run
-from gennari.sources.tables import read_arrays
+from gennari.sources.tables import read_arrays, read_rows
 
 pytestmark = pytest.mark.slow
 KEYS = ("hoc1_hoc2_recall_1mm", "hoc1_hoc2_median_error_mm", "false_per_20mm", "f1_1mm", "auroc", "auroc_partial")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def coarse() -> Iterator[None]:
+    """Fewer places, profiles and sections: features, profiles and surrogates take nearly all of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(border_places, "STEP_UM", 600.0)
+        patch.setattr(border_places, "TRAIN_SECTIONS", 1)
+        patch.setattr(border_profiles, "TRAVERSE_UM", 256.0)
+        yield
+
+
 @pytest.fixture(scope="module")
-def evaluated(finished_demo, tmp_path_factory) -> Run:
+def evaluated(coarse, finished_demo, tmp_path_factory) -> Run:
     """A run whose borders were measured with the controls that need no training; read only."""
     root = tmp_path_factory.mktemp("borders") / "demo"
     shutil.copytree(finished_demo, root)
     run = open_run(root / "run")
+    # as if the pre-training had kept its weights after two steps, and they had been the last ones
+    kept = run.path("pretrain", "kept", "00000002.safetensors")
+    kept.parent.mkdir()
+    shutil.copy(run.path("pretrain", "weights.safetensors"), kept)
     find_borders(run, Ask(), "cheap", lambda tick: None)
     return run
 
@@ -89,6 +114,15 @@ def test_a_finished_evaluation_says_so_and_gives_the_same_figures(evaluated):
     assert f"{before.auroc:.3f}" in again.table
 
 
+def test_weights_kept_on_the_way_are_measured_as_the_last_ones_are(evaluated):
+    first, last = read_rows(borders_path(evaluated, CHECKPOINTS))
+    assert (first["step"], last["step"]) == (2, 6)
+    assert {**first, "step": 6} == last
+    assert last["auroc"] == pytest.approx(read_evaluation(evaluated).auroc)
+    assert last["auroc_partial"] == pytest.approx(read_evaluation(evaluated).auroc_partial)
+    assert last["err_dist_mm"] == pytest.approx(read_distance_error(evaluated).mean_mm, rel=1e-5)
+
+
 def test_scores_of_controls_are_saved_raw_and_with_confounds_out(evaluated):
     names = (UNTRAINED, INTENSITY, ATLAS_CHANGE, CLASSICAL, COMPONENTS)
     scores = read_arrays(borders_path(evaluated, SCORES), [*names, *(f"partial {name}" for name in names)])
@@ -113,8 +147,6 @@ def test_labels_of_places_are_those_of_the_pixels_under_them(evaluated):
 
 
 def test_the_mean_grey_of_a_place_is_that_of_its_patch(evaluated):
-    from gennari.pipeline.border_places import place_images
-
     images = place_images(evaluated, places_of(evaluated)).read(np.arange(5))
     np.testing.assert_allclose(read_features(evaluated, GREY)[:5, 0], images.mean(axis=(1, 2)), rtol=1e-6)
 

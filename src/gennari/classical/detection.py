@@ -4,17 +4,17 @@ The published procedure takes D² of adjacent blocks of profiles for block sizes
 above a threshold that keeps its place over block sizes. We depart from it in the threshold. Neighbouring profiles are
 correlated, so F's p-value is too small by far; and a choice among hundreds of gaps and fifteen block sizes is a choice
 among many tests. So thresholds come from surrogate series without a border, which go through the whole procedure: with
-chance 1 - alpha a piece of homogeneous cortex has no accepted border at all.
+chance 1 - alpha a stretch of homogeneous cortex has no accepted border at all.
 """
 
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Int64
 
 from gennari.classical.hotelling import d2_by_block, f_of_d2
-from gennari.classical.runs import Run, gap_of_piece, known_runs, spread_over_gaps
+from gennari.classical.runs import Stretch, gap_of_piece, known_runs, spread_over_gaps, stretches
 from gennari.classical.stability import SteadyPlace, peak_heights, steady_height, steady_places
 from gennari.classical.surrogates import surrogate
 
@@ -25,11 +25,13 @@ class DetectionSettings:
 
     Attributes:
         blocks: sizes of blocks, rows; neighbouring rows are 128 µm apart in the published method.
-        alpha: chance of any border in a piece of homogeneous cortex.
+        alpha: chance of any border in a stretch of homogeneous cortex.
         surrogates: number of borderless series; p-values are multiples of 1 / (surrogates + 1).
         share: of the block sizes that must show a border.
         tolerance_rows: how far a maximum may move with the block size; two borders lie more than twice as far apart.
-        bridge_rows: so many rows in sequence may be missing within a run.
+        bridge_rows: so many rows in sequence may be missing.
+        stretch_rows: pieces are cut into stretches no longer than this. The whole ribbon of a section, 40 cm and more,
+            is not alike in its statistics, and no threshold serves all of it; published regions are some cm long.
     """
 
     blocks: tuple[int, ...] = tuple(range(10, 25))
@@ -38,6 +40,7 @@ class DetectionSettings:
     share: float = 0.5
     tolerance_rows: int = 3
     bridge_rows: int = 3
+    stretch_rows: int = 480
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1 or self.peers_above < 1:
@@ -73,10 +76,10 @@ class DetectedBorders:
         f: of Hotelling's T².
         p_of_f: under F(p, 2b-p-1), as if rows were independent: too small by far.
         share: of the block sizes that show the border.
-        p_value: chance of a border as clear in a piece without one.
+        p_value: chance of a border as clear in a stretch without one.
         blocks: all sizes that were tried.
         d2_by_block: NaN where two blocks do not fit or rows are missing.
-        threshold_by_block: `threshold` of each size; infinite where no run is long enough.
+        threshold_by_block: `threshold` at each gap for each size, NaN alike; infinite where the size fits nowhere.
         rows_left_out: unknown rows, and known ones in runs too short for two blocks.
     """
 
@@ -90,7 +93,7 @@ class DetectedBorders:
     p_value: Float[np.ndarray, "k"]
     blocks: tuple[int, ...]
     d2_by_block: Float[np.ndarray, "b n"]
-    threshold_by_block: Float[np.ndarray, "b"]
+    threshold_by_block: Float[np.ndarray, "b n"]
     rows_left_out: int
 
 
@@ -105,6 +108,7 @@ def detect_borders(
     Each block size has a threshold t_b, which the largest D² of a surrogate passes with chance alpha. Heights of peaks
     over t_b can be compared over block sizes: a gap's steady height is what peaks near it reach in a share of the block
     sizes. A border is a gap whose steady height is above that of all but alpha of the surrogates, the largest of each.
+    Each stretch has surrogates and thresholds of its own.
 
     Args:
         features: of the rows of a piece in order, at even steps: ten of a profile, or ten principal components of
@@ -118,39 +122,21 @@ def detect_borders(
     """
     settings = settings or DetectionSettings()
     n, p = features.shape
-    blocks = settings.blocks
-    series = np.full((len(blocks), n), np.nan)
-    runs = _long_runs(features, closed, settings.bridge_rows, settings.shortest_rows)
-    peaks = []
-    for run in runs:
-        rows = features[run.rows]
-        d2 = d2_by_block(rows, blocks, run.closed)
-        spread_over_gaps(d2, run, series)
-        peaks.append(_Peaks(run=run, heights=peak_heights(d2, run.closed), null=_null(rows, run, rng, settings)))
-    unit = _unit(peaks, settings)
-    null = np.max([part.steady_null(unit, settings) for part in peaks], axis=0, initial=0.0)
-    level = float(np.sort(null)[-settings.peers_above]) if peaks else np.inf
-    found = [(part.run, place) for part in peaks for place in part.places(unit, level, settings)]
-    found.sort(key=lambda pair: gap_of_piece(pair[1].gap, pair[0], n))
-    clearest = np.array([place.block for _, place in found], int)
-    block = np.array(blocks)[clearest]
-    d2 = np.array([place.height for _, place in found], float) * unit[clearest]
-    f, p_of_f = f_of_d2(d2, block, p)
-    above = [1 + int((null >= place.steady).sum()) for _, place in found]
-    return DetectedBorders(
-        gap=np.array([gap_of_piece(place.gap, run, n) for run, place in found], float),
-        block=block,
-        d2=d2,
-        threshold=level * unit[clearest],
-        f=f,
-        p_of_f=p_of_f,
-        share=np.array([place.share for _, place in found], float),
-        p_value=np.array(above, float) / (settings.surrogates + 1),
-        blocks=blocks,
-        d2_by_block=series,
-        threshold_by_block=level * unit,
-        rows_left_out=n - sum(len(run.rows) for run in runs),
-    )
+    d2_by_gap, threshold_by_gap = np.full((2, len(settings.blocks), n), np.nan)
+    found: list[_Border] = []
+    parts = _stretches(features, closed, settings, settings.shortest_rows)
+    for part in parts:
+        rows = features[part.run.rows]
+        d2 = d2_by_block(rows, settings.blocks, part.run.closed)
+        null = _null_of(rows, part.run.closed, rng, settings)
+        spread_over_gaps(d2, part, d2_by_gap)
+        spread_over_gaps(np.tile(null.threshold[:, None], len(rows)), part, threshold_by_gap)
+        heights = peak_heights(d2, part.run.closed) / null.unit[:, None]
+        places = steady_places(heights, null.level, settings.tolerance_rows, settings.share, part.run.closed)
+        own = [place for place in places if part.first <= place.gap < part.last]
+        found += [_Border(gap=gap_of_piece(place.gap, part.run, n), place=place, null=null) for place in own]
+    found = _apart(found, 2 * settings.tolerance_rows, n, closed)
+    return _as_arrays(found, d2_by_gap, threshold_by_gap, p, settings, n - _rows_in(parts))
 
 
 def d2_along(
@@ -163,56 +149,107 @@ def d2_along(
     Args:
         features: rows of a piece in order; those that hold NaN are not known.
         closed: the piece returns to its start.
-        settings: DetectionSettings() if None; of them only `blocks` and `bridge_rows` are read.
+        settings: DetectionSettings() if None; those of surrogates are not read.
 
     Raises:
         ValueError: as `d2_by_block`.
     """
     settings = settings or DetectionSettings()
-    series = np.full((len(settings.blocks), len(features)), np.nan)
-    for run in _long_runs(features, closed, settings.bridge_rows, 2 * min(settings.blocks)):
-        spread_over_gaps(d2_by_block(features[run.rows], settings.blocks, run.closed), run, series)
-    return series
+    d2 = np.full((len(settings.blocks), len(features)), np.nan)
+    for part in _stretches(features, closed, settings, 2 * min(settings.blocks)):
+        spread_over_gaps(d2_by_block(features[part.run.rows], settings.blocks, part.run.closed), part, d2)
+    return d2
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Peaks:
-    """Heights of the maxima of D² at the gaps of a run, by block size, and of those of its surrogates."""
+class _Null:
+    """What a stretch looks like where it has no border.
 
-    run: Run
-    heights: Float[np.ndarray, "b r"]
-    null: Float32[np.ndarray, "k b r"]
+    Attributes:
+        unit: D² that the largest of a surrogate passes with chance alpha, by block size; infinite where none fits.
+        steady: the largest steady height of each surrogate, in these units.
+        level: what a border's steady height must pass.
+    """
 
-    def steady_null(self, unit: Float[np.ndarray, "b"], settings: DetectionSettings) -> Float[np.ndarray, "k"]:
-        """The largest steady height of each surrogate."""
-        heights = self.null / unit[:, None]
-        return steady_height(heights, settings.tolerance_rows, settings.share, self.run.closed).max(axis=1)
+    unit: Float[np.ndarray, "b"]
+    steady: Float[np.ndarray, "k"]
+    level: float
 
-    def places(self, unit: Float[np.ndarray, "b"], level: float, settings: DetectionSettings) -> list[SteadyPlace]:
-        """Gaps of the run with a steady height above the level."""
-        heights = self.heights / unit[:, None]
-        return steady_places(heights, level, settings.tolerance_rows, settings.share, self.run.closed)
+    @property
+    def threshold(self) -> Float[np.ndarray, "b"]:
+        """Of D²."""
+        return self.level * self.unit
 
-
-def _long_runs(features: Float[np.ndarray, "n p"], closed: bool, bridge_rows: int, shortest_rows: int) -> list[Run]:
-    runs = known_runs(np.asarray(np.isfinite(features).all(axis=1)), closed, bridge_rows)
-    return [run for run in runs if len(run.rows) >= shortest_rows]
+    def p_value(self, steady: float) -> float:
+        """Chance that a stretch without a border reaches this steady height; it is one more draw under the null."""
+        return float(1 + (self.steady >= steady).sum()) / (len(self.steady) + 1)
 
 
-def _null(
-    rows: Float[np.ndarray, "r p"], run: Run, rng: np.random.Generator, settings: DetectionSettings
-) -> Float32[np.ndarray, "k b r"]:
-    """Heights of the peaks of each surrogate of a run."""
+@dataclass(frozen=True, kw_only=True)
+class _Border:
+    """An accepted border of a piece."""
+
+    gap: float
+    place: SteadyPlace
+    null: _Null
+
+
+def _stretches(
+    features: Float[np.ndarray, "n p"], closed: bool, settings: DetectionSettings, shortest_rows: int
+) -> list[Stretch]:
+    runs = known_runs(np.asarray(np.isfinite(features).all(axis=1)), closed, settings.bridge_rows)
+    long = [run for run in runs if len(run.rows) >= shortest_rows]
+    return [part for run in long for part in stretches(run, settings.stretch_rows, 2 * max(settings.blocks))]
+
+
+def _rows_in(parts: list[Stretch]) -> int:
+    return len(np.unique(np.concatenate([part.run.rows for part in parts]))) if parts else 0
+
+
+def _null_of(
+    rows: Float[np.ndarray, "r p"], closed: bool, rng: np.random.Generator, settings: DetectionSettings
+) -> _Null:
     heights = np.empty((settings.surrogates, len(settings.blocks), len(rows)), np.float32)
     for drawn in heights:
-        drawn[:] = peak_heights(d2_by_block(surrogate(rows, rng, run.closed), settings.blocks, run.closed), run.closed)
-    return heights
+        drawn[:] = peak_heights(d2_by_block(surrogate(rows, rng, closed), settings.blocks, closed), closed)
+    unit = np.quantile(heights.max(axis=2).astype(float), 1 - settings.alpha, axis=0)
+    unit = np.where(unit > 0, unit, np.inf)
+    steady = steady_height(heights / unit[:, None], settings.tolerance_rows, settings.share, closed).max(axis=1)
+    return _Null(unit=unit, steady=steady, level=float(np.sort(steady)[-settings.peers_above]))
 
 
-def _unit(peaks: list[_Peaks], settings: DetectionSettings) -> Float[np.ndarray, "b"]:
-    """The threshold of each block size by itself; the family is all gaps of the piece, over all its runs."""
-    if not peaks:
-        return np.full(len(settings.blocks), np.inf)
-    largest = np.max([part.null.max(axis=2) for part in peaks], axis=0)
-    unit = np.quantile(largest.astype(float), 1 - settings.alpha, axis=0)
-    return np.where(unit > 0, unit, np.inf)
+def _apart(found: list[_Border], rows: int, n: int, closed: bool) -> list[_Border]:
+    """In order; where two stretches that meet saw the same border, the clearer one."""
+    kept: list[_Border] = []
+    for border in sorted(found, key=lambda border: -border.place.steady):
+        away = np.abs(np.array([border.gap - other.gap for other in kept]))
+        if (np.minimum(away, n - away) if closed else away).min(initial=np.inf) > rows:
+            kept.append(border)
+    return sorted(kept, key=lambda border: border.gap)
+
+
+def _as_arrays(
+    found: list[_Border],
+    d2_by_gap: Float[np.ndarray, "b n"],
+    threshold_by_gap: Float[np.ndarray, "b n"],
+    features: int,
+    settings: DetectionSettings,
+    rows_left_out: int,
+) -> DetectedBorders:
+    block = np.array([settings.blocks[border.place.block] for border in found], int)
+    d2 = np.array([border.place.height * border.null.unit[border.place.block] for border in found], float)
+    f, p_of_f = f_of_d2(d2, block, features)
+    return DetectedBorders(
+        gap=np.array([border.gap for border in found], float),
+        block=block,
+        d2=d2,
+        threshold=np.array([border.null.threshold[border.place.block] for border in found], float),
+        f=f,
+        p_of_f=p_of_f,
+        share=np.array([border.place.share for border in found], float),
+        p_value=np.array([border.null.p_value(border.place.steady) for border in found], float),
+        blocks=settings.blocks,
+        d2_by_block=d2_by_gap,
+        threshold_by_block=threshold_by_gap,
+        rows_left_out=rows_left_out,
+    )

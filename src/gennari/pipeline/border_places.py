@@ -75,8 +75,8 @@ def sections_asked(run: Run, ask: Ask) -> dict[Split, tuple[Section, ...]]:
         )
     evenly = np.unique(np.linspace(0, len(train) - 1, min(TRAIN_SECTIONS, len(train))).round().astype(int))
     chosen: dict[Split, tuple[Section, ...]] = {"train": tuple(train[i] for i in evenly)}
-    # asked for training sections themselves, borders are wanted on all of them
-    return chosen | {ask.split: wanted}
+    chosen[ask.split] = wanted  # asked for training sections themselves, borders are wanted on all of them
+    return chosen
 
 
 def places_stage(run: Run, ask: Ask, tick: Report) -> bool:

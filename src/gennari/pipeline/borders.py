@@ -78,7 +78,7 @@ def _table(evaluation: Evaluation) -> str:
         _line(OURS, evaluation),
     ]
     lines += [_line(name, verdict) for name, verdict in evaluation.controls.items()]
-    for pair in evaluation.pairs:
+    for pair in (pair for pair in evaluation.pairs if pair.borders):
         f1 = "-" if pair.f1[1] is None else f"{pair.f1[1]:.2f}"
         lines.append(f"{' / '.join(pair.areas):<30}{pair.borders:>5} borders, F1 at 1 mm {f1}")
     return "\n".join(lines)

@@ -79,7 +79,7 @@ BORDERS_SMALL = DEFAULT.model_copy(
     update={
         "name": "borders-small",
         "patches": PatchSettings(count=40_000),
-        "pretrain": DEMO.pretrain.model_copy(update={"epochs": 3, "keep_every": 200}),
+        "pretrain": DEMO.pretrain.model_copy(update={"epochs": 3, "keep_every": 300}),
     }
 )
 
