@@ -57,7 +57,7 @@ _COLUMNS = (
 def border_charts(run: Run, evaluation: Evaluation) -> Iterator[Picture]:
     """Our score beside every control, by pair of areas, by checkpoint, and what holds at its peaks."""
     yield "methods", "Learned features and controls", _METHODS, methods_figure(*_methods(evaluation))
-    pairs = sorted(evaluation.pairs, key=lambda pair: -pair.borders)
+    pairs = sorted((pair for pair in evaluation.pairs if pair.borders), key=lambda pair: -pair.borders)
     if pairs:
         measures = {
             name: np.array([[_number(value) for value in getattr(pair, name.lower())] for pair in pairs])

@@ -1,6 +1,8 @@
 """The saved files of RUN/borders as the report reads them, and which sections and piece of ribbon it shows."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -95,29 +97,31 @@ def pair_name(first: str, second: str) -> str:
 
 
 def shown_sections(saved: SavedBorders, most: int, method: str) -> list[int]:
-    """Neighbouring sections to show: of all runs of at most `most` the one with the most borders of SHARP.
+    """Neighbouring sections to show, at most `most`: those with the most borders of SHARP.
 
-    Where the truth is not known, or has none of them, with the most borders that the method accepted; of equal runs
-    the first.
+    Where the truth is not known, or has none of them, with the most borders that the method accepted.
     """
     ordered = [section.id for section in sorted(saved.brain.sections, key=position_mm)]
-    has = set(saved.places.patches.section[saved.wanted].tolist())
-    runs: list[list[int]] = [[]]
-    for number in ordered:
-        if number in has:
-            runs[-1].append(number)
-        elif runs[-1]:
-            runs.append([])
-    windows = [run[k : k + most] for run in runs if run for k in range(max(1, len(run) - most + 1))]
-    sharp, accepted = _sharp_rows(saved), saved.found(method)
-    counts = {
-        number: (np.sum(saved.gaps.section[sharp] == number), np.sum(saved.gaps.section[accepted] == number))
-        for number in has
-    }
-    return max(windows, key=lambda window: tuple(sum(counts[number][k] for number in window) for k in (0, 1)))
+    has = np.unique(saved.places.patches.section[saved.wanted]).tolist()
+    sharp, accepted = (saved.gaps.section[rows] for rows in (_sharp_rows(saved), saved.found(method)))
+    return best_window(ordered, {n: (int((sharp == n).sum()), int((accepted == n).sum())) for n in has}, most)
 
 
-def shown_piece(saved: SavedBorders, sections: list[int]) -> Int[np.ndarray, "k"]:
+def best_window(ordered: Sequence[int], counts: Mapping[int, tuple[int, ...]], most: int) -> list[int]:
+    """Of all runs of at most `most` neighbours the one with the greatest sums; of equal ones the first.
+
+    Args:
+        ordered: everything, in order.
+        counts: of what may be chosen; the first number decides, then the second, and so on. A run does not leap over
+            what may not be chosen.
+        most: how many; shorter runs are taken whole.
+    """
+    runs = [list(members) for may, members in groupby(ordered, key=lambda number: number in counts) if may]
+    windows = [run[k : k + most] for run in runs for k in range(max(1, len(run) - most + 1))]
+    return max(windows, key=lambda window: tuple(map(sum, zip(*(counts[n] for n in window), strict=True))))
+
+
+def shown_piece(saved: SavedBorders, sections: Sequence[int]) -> Int[np.ndarray, "k"]:
     """Rows of the piece of these sections' ribbon that has the most borders of SHARP; of equal ones the longest."""
     sharp = _sharp_rows(saved)
     numbers = np.unique(saved.places.piece[np.isin(saved.places.patches.section, sections)])
@@ -126,14 +130,26 @@ def shown_piece(saved: SavedBorders, sections: list[int]) -> Int[np.ndarray, "k"
 
 
 def shown_range_mm(saved: SavedBorders, rows: Int[np.ndarray, "k"], widest_mm: float) -> tuple[float, float]:
-    """The part of a piece's arc to show: at most so much, around the middle of its borders of SHARP."""
-    length = float(saved.places.length_mm[rows[0]])
-    if length <= widest_mm:
-        return 0.0, length
+    """The part of a piece's arc to show: at most so much, where most of its borders of SHARP are."""
     sharp = np.intersect1d(rows, _sharp_rows(saved))
-    arc: Float[np.ndarray, "k"] = saved.gaps.arc_mm[sharp] if len(sharp) else np.array([length / 2])
-    middle = float((arc.min() + arc.max()) / 2)
-    begin = min(max(middle - widest_mm / 2, 0.0), length - widest_mm)
+    return best_range_mm(float(saved.places.length_mm[rows[0]]), saved.gaps.arc_mm[sharp], widest_mm)
+
+
+def best_range_mm(length_mm: float, marks_mm: Float[np.ndarray, "m"], widest_mm: float) -> tuple[float, float]:
+    """The stretch of at most `widest_mm` of 0..length that holds most marks, these in its middle; without, the middle.
+
+    Args:
+        length_mm: of the whole.
+        marks_mm: places on it, in any order.
+        widest_mm: of what is chosen.
+    """
+    if length_mm <= widest_mm:
+        return 0.0, length_mm
+    marks = np.sort(marks_mm) if len(marks_mm) else np.array([length_mm / 2])
+    last = np.searchsorted(marks, marks + widest_mm, side="right") - 1  # the last mark that fits beside each
+    first = int((last - np.arange(len(marks))).argmax())
+    middle = float(marks[first] + marks[last[first]]) / 2
+    begin = min(max(middle - widest_mm / 2, 0.0), length_mm - widest_mm)
     return begin, begin + widest_mm
 
 

@@ -19,6 +19,7 @@ _HEIGHTS = {"image": 1.25, "areas": 0.24, "trace": 1.15, "strip": 0.52}  # inche
 _APART_IN = 0.11
 _TITLE_IN, _AXIS_IN = 0.62, 0.36
 _NAMED_SHARE = 0.045  # of the width: shorter stretches of an area have no room for their name
+_LETTER_SHARE = 0.0062  # of the width, in a border's name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,13 +209,14 @@ def _border_names(axes: Axes, panel: ArcPanel, shown: tuple[float, float]) -> No
     where = blended_transform_factory(axes.transData, axes.transAxes)
     ends = [-np.inf, -np.inf]
     for place, name in sorted(border for border in panel.borders if shown[0] <= border[0] <= shown[1]):
-        half = 0.5 * 0.0062 * (len(name) + 1) * (shown[1] - shown[0])
+        half = _LETTER_SHARE * (len(name) + 1) / 2 * (shown[1] - shown[0])
+        middle = min(max(place, shown[0] + half), shown[1] - half)
         for line in (0, 1):
-            if place - half > ends[line]:
+            if middle - half > ends[line]:
                 axes.text(
-                    place, 1.04 + 0.14 * line, name, transform=where, fontsize=7.5, ha="center", va="bottom", color=INK
+                    middle, 1.04 + 0.14 * line, name, transform=where, fontsize=7.5, ha="center", va="bottom", color=INK
                 )
-                ends[line] = place + half
+                ends[line] = middle + half
                 break
 
 

@@ -139,6 +139,7 @@ def checkpoints_figure(
                 "untrained", (1, untrained[name]), (-3, 3), xycoords=("axes fraction", "data"), ha="right",
                 textcoords="offset points", fontsize=7.5, color=MUTED,
             )  # fmt: skip
+        axes.margins(x=0.08, y=0.12)
         axes.invert_xaxis()
         axes.set(title=name, xlabel="err_dist on held-out pairs (mm): better to the right", ylabel="AUROC")
         axes.grid()

@@ -83,7 +83,7 @@ def ribbon_figure(
         raise ValueError(f"a figure of ribbons needs at least one score, got {len(panels)} panels without any")
     low, high = np.nanquantile(scores, RANGE_SHARES)
     window = _window_um(panels)
-    columns = min(columns, len(panels))
+    columns = max(min(columns, len(panels)), 2)  # one section alone would fill a page
     rows = -(-len(panels) // columns)
     width, words, foot = 11.0, 0.24, 0.70  # inches
     column = width / columns
@@ -97,7 +97,7 @@ def ribbon_figure(
         axes.set_title(panel.title, fontsize=8.5, pad=3)
         _draw(axes, panel, window, Normalize(low, high), highlight, 72 * (column - 0.1))
         if k == 0:
-            scale_bar(axes, (window[3] - window[2]) / 1000, y=-0.035)
+            scale_bar(axes, (window[3] - window[2]) / 1000, y=0.01)
     _colour_scale(figure, Normalize(low, high), score_label, total)
     _legend(figure, panels, highlight)
     return figure
