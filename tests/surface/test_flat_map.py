@@ -5,6 +5,7 @@ import pytest
 
 from gennari.frames import coronal
 from gennari.records import SIDES, Hemisphere, Ribbon, Section
+from gennari.sources.fsaverage import fsaverage5_hemispheres
 from gennari.sources.gifti import read_surface, surface_path
 from gennari.surface.flat_map import map_flat, section_points_um
 from gennari.surface.ribbon import cut_ribbon
@@ -59,6 +60,16 @@ def test_the_way_back_is_bilinear_on_the_grid_and_goes_round_a_closed_piece(shel
     assert np.allclose(half, piece.centre_um[0, 3:5].mean(axis=0))
     with pytest.raises(ValueError, match="between two depths and two columns at least, got 1"):
         section_points_um(unroll(cut_ribbon([shell(12.0, 9.0, 4)], section(0.013, 13.0), 200.0), depths=1)[0], arc, arc)
+
+
+@pytest.mark.parametrize(("y_mm", "least"), [(-85.0, 0.96), (-20.0, 0.98)])  # near the pole the sheet is cut flat
+def test_pixels_of_fsaverages_ribbon_come_back_within_a_pixel(y_mm: float, least: float):
+    plane = Section(
+        brain="fsaverage5", id=1, spacing_um=32.0, shape_px=(4700, 4700), to_brain=coronal(y_mm, -75.0, 85.0)
+    )
+    away, covered = round_trip_px(cut_ribbon(fsaverage5_hemispheres(0), plane, SPACING_UM))
+    assert away.max() < 1
+    assert covered > least
 
 
 @pytest.mark.real

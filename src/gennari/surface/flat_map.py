@@ -16,6 +16,9 @@ from numba import njit
 from gennari.records import Ribbon
 from gennari.surface.unroll import Unrolled
 
+ROUNDING = 1e-9
+"""A corner of a triangle with less weight than that has none: a point on a side needs only the side's two ends."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FlatMap:
@@ -76,11 +79,13 @@ def section_points_um(
     y = (np.asarray(depth) - piece.depth[0]) / (piece.depth[1] - piece.depth[0])
     x, y = np.clip(x, 0, len(along) - 1), np.clip(y, 0, len(piece.depth) - 1)
     i, j = np.minimum(y.astype(int), len(piece.depth) - 2), np.minimum(x.astype(int), len(along) - 2)
-    v, u = (y - i)[:, None], (x - j)[:, None]
-    first, across, down, last = nodes[i, j], nodes[i, j + 1], nodes[i + 1, j], nodes[i + 1, j + 1]
-    upper = first + u * (across - first) + v * (down - first)
-    lower = last + (1 - u) * (down - last) + (1 - v) * (across - last)
-    return np.where(u + v <= 1, upper, lower)
+    u, v = x - j, y - i
+    upper = np.stack([1 - u - v, u, v, 0 * u], axis=1)
+    lower = np.stack([0 * u, 1 - v, 1 - u, u + v - 1], axis=1)
+    weights = np.where((u + v <= 1)[:, None], upper, lower)
+    weights[weights < ROUNDING] = 0
+    corners = np.stack([nodes[i, j], nodes[i, j + 1], nodes[i + 1, j], nodes[i + 1, j + 1]], axis=1)  # (n, 4, 2)
+    return np.where(weights[..., None] > 0, weights[..., None] * corners, 0).sum(axis=1)
 
 
 def _wrapped(piece: Unrolled) -> tuple[Float[np.ndarray, "d a 2"], Float[np.ndarray, "a"]]:
