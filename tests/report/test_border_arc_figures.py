@@ -65,6 +65,16 @@ def test_names_that_would_run_into_each_other_are_raised_and_then_left_out():
     assert texts[1].get_position()[1] > texts[0].get_position()[1]
 
 
+def test_a_name_at_the_edge_of_what_is_shown_is_moved_in():
+    texts = (
+        arc_figure(panel(borders=[(0.1, "hOc1 | hOc2"), (10.0, "hOc2 | hOc3"), (19.9, "hOc3 | hOc4")])).axes[0].texts
+    )
+    first, middle, last = (text.get_position()[0] for text in texts)
+    assert first > 0.4
+    assert middle == 10.0
+    assert last < 19.6
+
+
 def test_thresholds_and_found_borders_stand_where_they_are_given():
     value = np.full(100, 2.0)
     figure = arc_figure(panel(traces=[Trace(label="learned", value=value, threshold=3.0, found_mm=(5.0, 9.0))]))

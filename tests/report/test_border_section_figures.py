@@ -62,6 +62,11 @@ def test_the_ribbon_is_as_wide_as_its_millimetres_in_the_picture():
     assert ribbon_of(axes).get_linewidths()[0] * point_um == pytest.approx(1300, rel=0.01)
 
 
+def test_one_section_alone_does_not_fill_the_page():
+    figure = ribbon_figure([panel()], "score", columns=1)
+    assert figure.axes[0].get_position().width < 0.5
+
+
 def test_the_image_lies_under_the_ribbon_where_it_belongs():
     image = np.full((120, 200), 250, np.uint8)
     image[60:, :] = 50  # dark below row 6000 µm

@@ -9,11 +9,8 @@ from matplotlib.figure import Figure
 from gennari.metrics.border_scores import TOLERANCES_MM
 from gennari.pipeline.border_evaluation import Evaluation
 from gennari.pipeline.border_pictures import Picture
-from gennari.pipeline.border_places import borders_path
 from gennari.pipeline.border_saved import pair_name
-from gennari.pipeline.border_tables import CHECKPOINTS
 from gennari.pipeline.border_verdicts import Verdict
-from gennari.pipeline.stages import Run
 from gennari.report.border_chart_figures import (
     ScorePanel,
     checkpoints_figure,
@@ -22,7 +19,7 @@ from gennari.report.border_chart_figures import (
     shares_figure,
 )
 from gennari.report.page import Column, ReportTable
-from gennari.sources.tables import read_rows
+from gennari.sources.tables import Row
 
 OURS_NAME = "learned features"
 _PANELS = (
@@ -54,8 +51,13 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def border_charts(run: Run, evaluation: Evaluation) -> Iterator[Picture]:
-    """Our score beside every control, by pair of areas, by checkpoint, and what holds at its peaks."""
+def border_charts(evaluation: Evaluation, checkpoints: Sequence[Row]) -> Iterator[Picture]:
+    """Our score beside every control, by pair of areas, by checkpoint, and what holds at its peaks.
+
+    Args:
+        evaluation: of the run.
+        checkpoints: rows of checkpoints.parquet; none where no weights were kept on the way.
+    """
     yield "methods", "Learned features and controls", _METHODS, methods_figure(*_methods(evaluation))
     pairs = sorted((pair for pair in evaluation.pairs if pair.borders), key=lambda pair: -pair.borders)
     if pairs:
@@ -69,8 +71,8 @@ def border_charts(run: Run, evaluation: Evaluation) -> Iterator[Picture]:
         words = {"border": "true border", "curvature": "high curvature", "obliqueness": "oblique cut"}
         shares = {words.get(name, name): share for name, share in evaluation.explained.items()}
         yield "shares", "What holds at the peaks", _SHARES, shares_figure({OURS_NAME: shares})
-    if borders_path(run, CHECKPOINTS).exists():
-        yield "checkpoints", "Better distances, clearer borders?", _CHECKPOINTS, _checkpoints(run, evaluation)
+    if checkpoints:
+        yield "checkpoints", "Better distances, clearer borders?", _CHECKPOINTS, _checkpoints(evaluation, checkpoints)
 
 
 def methods_table(evaluation: Evaluation) -> ReportTable:
@@ -144,8 +146,7 @@ def _cell(verdict: Verdict, key: str) -> str:
     return f"{value:.2f}" if key == "false_per_20mm" else f"{value:.3f}"
 
 
-def _checkpoints(run: Run, evaluation: Evaluation) -> Figure:
-    rows = read_rows(borders_path(run, CHECKPOINTS))
+def _checkpoints(evaluation: Evaluation, rows: Sequence[Row]) -> Figure:
     column = {name: np.array([row[name] for row in rows], float) for name in rows[0]}
     keys = {"raw": "auroc", "confounds out": "auroc_partial"}
     series = {

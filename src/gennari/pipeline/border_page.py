@@ -15,13 +15,14 @@ from gennari.pipeline.border_evaluation import EVALUATE_STAGE, Evaluation, read_
 from gennari.pipeline.border_pictures import Picture, border_pictures
 from gennari.pipeline.border_places import Ask, borders_path
 from gennari.pipeline.border_saved import SavedBorders, read_saved
-from gennari.pipeline.border_tables import EVALUATION
+from gennari.pipeline.border_tables import CHECKPOINTS, EVALUATION
 from gennari.pipeline.stages import Run, run_stage
 from gennari.pipeline.words import CITATION, PHANTOM_NOTES, provenance
 from gennari.report.page import Chapter, Headline, ReportContent, ReportFigure, write_report
 from gennari.report.style import to_png
 from gennari.sources.atomic import atomic_path, write_json
 from gennari.sources.documents import read_json
+from gennari.sources.tables import read_rows
 
 REPORT, FIGURES = "report.html", "figures.json"
 _CHARTS = ("methods", "pairs", "shares", "checkpoints")
@@ -93,7 +94,10 @@ def _report(run: Run, ask: Ask, tick: Report) -> list[Path]:
 
 
 def _pictures(saved: SavedBorders) -> Iterator[Picture]:
-    charts = () if saved.evaluation is None else border_charts(saved.run, saved.evaluation)
+    if saved.evaluation is None:
+        return border_pictures(saved)
+    path = borders_path(saved.run, CHECKPOINTS)
+    charts = border_charts(saved.evaluation, read_rows(path) if path.exists() else ())
     return chain(charts, border_pictures(saved))
 
 

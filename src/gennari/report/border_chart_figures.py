@@ -120,7 +120,7 @@ def checkpoints_figure(
         steps: of training, at each checkpoint, written at its dot.
         err_dist_mm: mean error on held-out pairs.
         series: by name, (value, low, high) of the AUROC.
-        untrained: by the same names, the AUROC of random weights, as a level.
+        untrained: by the same names, the AUROC of random weights, as a level; NaN where it is not known.
     """
     figure = Figure(figsize=(11, 3.5), layout="constrained")
     panels = figure.subplots(1, len(series), squeeze=False, sharey=True)[0]
@@ -133,7 +133,7 @@ def checkpoints_figure(
         axes.scatter(error, value, c=np.arange(len(at)), cmap="Blues", vmin=-len(at), vmax=len(at), s=34, zorder=3)
         for step, x, y in zip(at, error, value, strict=True):
             axes.annotate(f"{step:,}", (x, y), (5, 4), textcoords="offset points", fontsize=7, color=MUTED)
-        if untrained is not None:
+        if untrained is not None and np.isfinite(untrained[name]):
             axes.axhline(untrained[name], color=GREY, linewidth=1.1, linestyle=(0, (4, 2)))
             axes.annotate(
                 "untrained", (1, untrained[name]), (-3, 3), xycoords=("axes fraction", "data"), ha="right",
