@@ -19,7 +19,7 @@ from gennari.pipeline.border_evaluation import (
     read_evaluation,
     truth_table,
 )
-from gennari.pipeline.border_page import FIGURES, REPORT, border_chapters, border_report_stage
+from gennari.pipeline.border_page import REPORT, border_chapters, border_report_stage
 from gennari.pipeline.border_places import Ask, borders_path, places_stage, read_asked_places, write_features
 from gennari.pipeline.border_saved import pair_name, read_saved
 from gennari.pipeline.border_tables import (
@@ -99,7 +99,7 @@ def accepted_table(gaps: GapTable, rng: np.random.Generator) -> AcceptedTable:
 
 @pytest.fixture(scope="module")
 def detected(finished_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """A run with made-up scores at real places; its truth is written and taken away by tests."""
+    """A run with made-up scores at real places, of which no truth is known."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(border_places, "STEP_UM", 600.0)
         patch.setattr(border_places, "TRAIN_SECTIONS", 1)
@@ -116,26 +116,23 @@ def detected(finished_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         yield run
 
 
-@pytest.fixture
-def evaluated(detected: Run) -> Iterator[Run]:
-    """The same with truth, figures against it, and its page."""
-    places = read_asked_places(detected, Ask())
-    label = labels_at(Ask().chosen(detected), places, detected.dataset.label_set)
-    question = question_of(detected, places, label, places.patches.split, "test")
-    write_table(borders_path(detected, TRUTH), truth_table(label, question.truth))
-    write_json(borders_path(detected, EVALUATION), evaluation())
+@pytest.fixture(scope="module")
+def evaluated(detected: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A copy with truth, figures against it, and its page; read only."""
+    root = tmp_path_factory.mktemp("measured") / "demo"
+    shutil.copytree(detected.root.parent, root)
+    run = open_run(root / "run")
+    places = read_asked_places(run, Ask())
+    label = labels_at(Ask().chosen(run), places, run.dataset.label_set)
+    question = question_of(run, places, label, places.patches.split, "test")
+    write_table(borders_path(run, TRUTH), truth_table(label, question.truth))
+    write_json(borders_path(run, EVALUATION), evaluation())
     names = ("step", "err_dist_mm", "auroc", "auroc_low", "auroc_high", "auroc_partial", "auroc_partial_low",
              "auroc_partial_high")  # fmt: skip
-    write_rows(borders_path(detected, CHECKPOINTS), [dict.fromkeys(names, 0.5) | {"step": step} for step in (2, 4)])
-    run_stage(
-        detected, f"{EVALUATE_STAGE}-cheap", (DETECT_STAGE,), lambda: [borders_path(detected, TRUTH)], lambda tick: None
-    )
-    border_report_stage(detected, Ask(), "cheap", lambda tick: None)
-    yield detected
-    for name in (TRUTH, EVALUATION, CHECKPOINTS, FIGURES, REPORT):
-        borders_path(detected, name).unlink()
-    for path in detected.path("receipts").glob("borders-report*"):
-        path.unlink()
+    write_rows(borders_path(run, CHECKPOINTS), [dict.fromkeys(names, 0.5) | {"step": step} for step in (2, 4)])
+    run_stage(run, f"{EVALUATE_STAGE}-cheap", (DETECT_STAGE,), lambda: [borders_path(run, TRUTH)], lambda tick: None)
+    border_report_stage(run, Ask(), "cheap", lambda tick: None)
+    return run
 
 
 def test_without_truth_the_page_shows_what_was_found_and_no_true_border(detected: Run):
