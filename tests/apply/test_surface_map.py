@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gennari.apply.surface_map import filled, one_hot, surface_maps
+from gennari.apply.surface_map import filled, one_hot, surface_maps, vertex_majority, vertex_means
 from gennari.records import IGNORE, Hemisphere, Ribbon, TriangleMesh
 
 CLASSES = 3
@@ -97,3 +97,54 @@ def test_maps_of_other_classes_or_extent_are_refused(rng, hemispheres):
         surface_maps([(random_ribbon(rng), np.ones((2, 6, 8)), 50.0)], hemispheres, CLASSES)
     with pytest.raises(ValueError, match="a map must cover its section"):
         surface_maps([(random_ribbon(rng), np.ones((3, 6, 8)), 25.0)], hemispheres, CLASSES)
+
+
+def places_on(rng, n=40):
+    return rng.integers(0, 12, n), rng.dirichlet([1, 1, 1], n)
+
+
+def test_means_at_vertices_equal_the_loop_over_places(rng):
+    hemisphere, (face, weights) = strip("L"), places_on(rng)
+    values = rng.normal(size=40)
+    values[::7] = np.nan
+    total, weight = np.zeros(14), np.zeros(14)
+    for value, f, corners in zip(values, face, weights, strict=True):
+        for k in range(3):
+            if not np.isnan(value):
+                total[hemisphere.pial.faces[f, k]] += corners[k] * value
+                weight[hemisphere.pial.faces[f, k]] += corners[k]
+    expected = np.where(np.arange(14) < 2, np.nan, total / weight)
+    assert np.allclose(vertex_means(values, face, weights, hemisphere), expected, equal_nan=True)
+
+
+def test_the_majority_at_vertices_equals_the_count_over_places_and_places_without_label_do_not_vote(rng):
+    hemisphere, (face, weights) = strip("L"), places_on(rng)
+    labels = rng.integers(-1, 3, 40)
+    votes = np.zeros((14, 3))
+    for label, f, corners in zip(labels, face, weights, strict=True):
+        for k in range(3):
+            if label >= 0:
+                votes[hemisphere.pial.faces[f, k], label] += corners[k]
+    expected = np.where(np.arange(14) < 2, -1, votes.argmax(axis=1))
+    assert np.array_equal(vertex_majority(labels, face, weights, hemisphere), expected)
+
+
+def test_vertices_without_a_place_take_the_nearest_value_within_reach_only():
+    hemisphere = strip("L")
+    face, weights = np.array([2]), np.array([[0.0, 1.0, 0.0]])  # on vertex 3, at x = 1
+    (vertex,) = {int(hemisphere.pial.faces[2, 1])}
+    means = vertex_means(np.array([5.0]), face, weights, hemisphere, reach_mm=2.0)
+    x = hemisphere.mid.vertices_mm[:, 0]
+    away = np.abs(x - x[vertex])
+    assert vertex == 3
+    assert (means[(away <= 1) & (x > 0)] == 5.0).all()
+    assert np.isnan(means[away > 2]).all()
+    assert np.isnan(means[:2]).all()
+    labels = vertex_majority(np.array([1]), face, weights, hemisphere, reach_mm=2.0)
+    assert np.array_equal(labels, np.where(np.isnan(means), -1, 1))
+
+
+def test_without_any_known_place_all_vertices_are_unknown():
+    hemisphere, face, weights = strip("L"), np.array([3]), np.array([[1.0, 0, 0]])
+    assert np.isnan(vertex_means(np.array([np.nan]), face, weights, hemisphere, reach_mm=9.0)).all()
+    assert (vertex_majority(np.array([-1]), face, weights, hemisphere, reach_mm=9.0) == -1).all()

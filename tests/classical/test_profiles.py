@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gennari.classical.profiles import FEATURE_NAMES, profile_features, read_profiles
+from gennari.classical.profiles import FEATURE_NAMES, profile_features
 
 
 def test_features_are_the_moments_of_a_sample_with_those_counts(rng):
@@ -47,13 +47,3 @@ def test_a_symmetric_profile_is_centred_and_not_skew():
 def test_profiles_that_have_no_moments_are_refused(profile, match):
     with pytest.raises(ValueError, match=match):
         profile_features(np.array([profile]))
-
-
-def test_profiles_are_read_between_pixel_centres():
-    rows, cols = np.meshgrid(np.arange(8.0), np.arange(9.0), indexing="ij")
-    values = 3 * rows + 10 * cols
-    places = np.array([[[100.0, 200.0], [120.0, 100.0]], [[150.0, 200.0], [160.0, 125.0]], [[-9.0, 300], [170, 150]]])
-    got = read_profiles(values, 50.0, places)  # (arc, depth)
-    clipped = np.maximum(places, 25.0)
-    expected = 3 * (clipped[..., 0] / 50 - 0.5) + 10 * (clipped[..., 1] / 50 - 0.5)
-    assert got == pytest.approx(expected.T)

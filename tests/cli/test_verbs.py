@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gennari.cli import borders as borders_verb
 from gennari.cli import sample
 from gennari.cli.app import VERBS
 from gennari.pipeline import demo as whole
 from gennari.pipeline import making, maps
+from gennari.pipeline.border_places import Ask
+from gennari.pipeline.borders import Found
 from gennari.pipeline.stages import open_run
 
 
@@ -131,3 +134,31 @@ def test_a_second_process_is_refused_while_one_works(gennari, demo):
 
 def _interrupted(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("options", "ask", "controls"),
+    [
+        ((), Ask(), None),
+        (("--controls", "all"), Ask(), None),
+        (("--evaluate",), Ask(), "cheap"),
+        (
+            ("--evaluate", "--controls", "none", "--brain", "A", "--split", "train"),
+            Ask(brain="A", split="train"),
+            "none",
+        ),
+    ],
+)
+def test_borders_hands_its_options_on(gennari, finished_demo, monkeypatch, options, ask, controls):
+    asked = []
+
+    def find(run, ask, controls, tick):
+        asked.append((run.root, ask, controls))
+        return Found("a table", {"auroc": 0.5})
+
+    monkeypatch.setattr(borders_verb, "find_borders", find)
+    assert gennari("borders", finished_demo / "run", *options).out == "a table\n"
+    assert asked == [(finished_demo / "run", ask, controls)]
+    *table, last = gennari("borders", finished_demo / "run", *options, "--json").out.splitlines()
+    assert table == ["a table"]
+    assert json.loads(last) == {"auroc": 0.5}

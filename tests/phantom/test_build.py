@@ -32,10 +32,11 @@ def test_there_are_five_individuals_one_of_them_unlabelled(phantom):
     assert {brain.manifest.geometry for brain in brains} == {"fsaverage5"}
 
 
-def test_the_unlabelled_one_has_neither_truth_nor_annotations(phantom):
+def test_nobody_annotates_the_unlabelled_one_and_its_truth_is_known(phantom):
     pretext, *labelled = open_dataset(phantom).brains()
-    assert not (pretext.folder / "truth").exists()
     assert not (pretext.folder / "annotations").exists()
+    assert not list(pretext.folder.glob("truth/*.observers.json"))
+    assert all((pretext.truth(section.id).labels > 0).any() for section in pretext.sections)
     for brain in labelled:
         assert all(brain.annotation(section.id) for section in brain.sections)
 

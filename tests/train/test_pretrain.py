@@ -16,7 +16,7 @@ from gennari.nets.sizes import TextureConfig
 from gennari.nets.weights import load_siamese, read_tensors
 from gennari.records import PairTable, PatchTable
 from gennari.train.distances import predict_distances
-from gennari.train.pretrain import PretrainResult, pretrain
+from gennari.train.pretrain import PretrainResult, kept_weights, pretrain
 from gennari.train.settings import Optimiser, PretrainSettings
 
 CONFIG = TextureConfig(spacing_um=32, patch_px=16, channels=(4, 6), convs=(1, 1), padding="same", features=8)
@@ -249,3 +249,16 @@ def test_a_half_written_checkpoint_is_refused(world: World, tmp_path: Path):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match="whole safetensors file"):
         world.train(tmp_path)
+
+
+def test_weights_kept_on_the_way_are_those_of_their_step_and_change_nothing(world: World, tmp_path: Path):
+    plain = world.train(tmp_path / "plain")
+    kept = world.train(tmp_path / "kept", SETTINGS.model_copy(update={"keep_every": 5}))
+    on_the_way = kept_weights(tmp_path / "kept")
+    assert list(on_the_way) == list(range(5, kept.history[-1].step + 1, 5))
+    assert not kept_weights(tmp_path / "plain")
+    assert _same(_weights(plain), _weights(kept))
+    assert not _same(read_tensors(on_the_way[5])[0], _weights(kept))
+    one_less = SETTINGS.model_copy(update={"keep_every": kept.history[-1].step})
+    world.train(tmp_path / "last", one_less)
+    assert _same(read_tensors(kept_weights(tmp_path / "last")[kept.history[-1].step])[0], _weights(kept))

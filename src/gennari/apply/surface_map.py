@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Integer, UInt8
+from jaxtyping import Bool, Float, Float32, Int, Integer, UInt8
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
@@ -57,13 +57,7 @@ def surface_maps(
         for s, hemisphere in enumerate(hemispheres):
             rows, cols = np.nonzero(inside & (ribbon.side == s))
             given = _sampled(ribbon, probabilities, spacing_um, rows, cols)  # (n, c)
-            vertices = hemisphere.pial.faces[ribbon.face[rows, cols]]  # (n, 3)
-            pixels = np.repeat(np.arange(len(rows)), 3)
-            shares = csr_array(
-                (ribbon.weights[rows, cols].ravel().astype(float), (vertices.ravel(), pixels)),
-                shape=(len(votes[s]), len(rows)),
-            )
-            votes[s] += shares @ given
+            votes[s] += _shares(ribbon.face[rows, cols], ribbon.weights[rows, cols], hemisphere) @ given
     left, right = (_counted(v, h) for v, h in zip(votes, hemispheres, strict=True))
     return left, right
 
@@ -79,20 +73,80 @@ def filled(surface_map: SurfaceMap, hemisphere: Hemisphere, reach_mm: float) -> 
     Nearest along the edges of the mid surface, which overrates distances by about a tenth but does not leap over a
     sulcus. Coverage stays as it is: 0 tells a filled vertex. The medial wall is not filled and not crossed.
     """
-    seen = np.flatnonzero(surface_map.labels != IGNORE)
-    if not seen.size:
+    seen = surface_map.labels != IGNORE
+    if not seen.any():
         return surface_map
-    cortex = np.flatnonzero(~hemisphere.medial_wall)
-    graph = adjacency(hemisphere.mid)[cortex][:, cortex]
-    indices = np.searchsorted(cortex, seen)
-    reached, _, source = dijkstra(graph, indices=indices, min_only=True, limit=reach_mm, return_predecessors=True)
-    take = np.arange(len(surface_map.labels))
-    take[cortex[np.isfinite(reached)]] = cortex[source[np.isfinite(reached)]]
+    take = _nearest_known(seen, hemisphere, reach_mm)
     return SurfaceMap(
         labels=surface_map.labels[take],
         probabilities=surface_map.probabilities[take],
         coverage=surface_map.coverage,
     )
+
+
+def vertex_means(
+    values: Float[np.ndarray, "n"],
+    face: Int[np.ndarray, "n"],
+    weights: Float[np.ndarray, "n 3"],
+    hemisphere: Hemisphere,
+    reach_mm: float = 0.0,
+) -> Float[np.ndarray, "v"]:
+    """Means at the vertices of values known at places, each place counting by its weights in its face.
+
+    Vertices without a place take the value of the nearest that has one, up to a reach, as `filled` has it; beyond, and
+    on the medial wall, they are NaN. Values that are NaN do not count.
+
+    Args:
+        values: of each place.
+        face: it lies in.
+        weights: in that face.
+        hemisphere: whose faces these are.
+        reach_mm: along the edges of the mid surface.
+    """
+    known = np.isfinite(values)
+    shares = _shares(face[known], weights[known], hemisphere)
+    total, weight = shares @ values[known], shares.sum(axis=1)
+    means = np.divide(total, weight, out=np.full(len(total), np.nan), where=(weight > 0) & ~hemisphere.medial_wall)
+    return means[_nearest_known(np.isfinite(means), hemisphere, reach_mm)]
+
+
+def vertex_majority(
+    labels: Int[np.ndarray, "n"],
+    face: Int[np.ndarray, "n"],
+    weights: Float[np.ndarray, "n 3"],
+    hemisphere: Hemisphere,
+    reach_mm: float = 0.0,
+) -> Int[np.ndarray, "v"]:
+    """The label most places around a vertex bear, of equal ones the lowest; else as `vertex_means`, -1 for NaN."""
+    known = labels >= 0
+    count = int(labels.max(initial=0)) + 1
+    votes = _shares(face[known], weights[known], hemisphere) @ (labels[known][:, None] == np.arange(count)).astype(
+        float
+    )
+    has = (votes.sum(axis=1) > 0) & ~hemisphere.medial_wall
+    return np.where(has, votes.argmax(axis=1), -1)[_nearest_known(has, hemisphere, reach_mm)]
+
+
+def _shares(face: np.ndarray, weights: np.ndarray, hemisphere: Hemisphere) -> csr_array:
+    """(v, n) weights of places at the vertices of their faces."""
+    places = np.repeat(np.arange(len(face)), 3)
+    vertices = hemisphere.pial.faces[face].ravel()
+    return csr_array(
+        (weights.ravel().astype(float), (vertices, places)), shape=(len(hemisphere.medial_wall), len(face))
+    )
+
+
+def _nearest_known(known: Bool[np.ndarray, "v"], hemisphere: Hemisphere, reach_mm: float) -> Int[np.ndarray, "v"]:
+    """For each vertex the nearest known one along the mid surface's edges; itself where none is in reach."""
+    take, seen = np.arange(len(known)), np.flatnonzero(known & ~hemisphere.medial_wall)
+    if not seen.size:
+        return take
+    cortex = np.flatnonzero(~hemisphere.medial_wall)
+    graph = adjacency(hemisphere.mid)[cortex][:, cortex]
+    indices = np.searchsorted(cortex, seen)
+    reached, _, source = dijkstra(graph, indices=indices, min_only=True, limit=reach_mm, return_predecessors=True)
+    take[cortex[np.isfinite(reached)]] = cortex[source[np.isfinite(reached)]]
+    return take
 
 
 def _sampled(

@@ -1,103 +1,160 @@
 """How different are two neighbouring blocks of profiles: Mahalanobis D², Hotelling's T² and F."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int64
+from numba import njit
 from scipy import stats
 
-
-@dataclass(frozen=True, kw_only=True)
-class BlockTest:
-    """Block comparisons at m places; place i lies between rows `block + i - 1` and `block + i`.
-
-    Attributes:
-        block: rows in each of the two blocks.
-        d2: Mahalanobis distance squared of the means, pooled covariance.
-        f: (2b-p-1) / ((2b-2) p) · T².
-        p_value: of f under F(p, 2b-p-1) for independent rows. Neighbouring profiles are not: too small by far, printed
-            only beside a threshold from surrogates.
-    """
-
-    block: int
-    d2: Float[np.ndarray, "m"]
-    t2: Float[np.ndarray, "m"]
-    f: Float[np.ndarray, "m"]
-    p_value: Float[np.ndarray, "m"]
+SINGULAR = 1e-10
+"""A pivot of the pooled covariance below this share of its diagonal: the features depend on each other there."""
+LANES = 16
 
 
-def block_test(features: Float[np.ndarray, "n p"], block: int) -> BlockTest:
-    """Compare the `block` rows before each place with the `block` rows after it (Schleicher et al. 1999).
+def d2_by_block(
+    features: Float[np.ndarray, "n p"], blocks: Sequence[int], closed: bool = False
+) -> Float[np.ndarray, "b n"]:
+    """Compare the rows before each gap with as many after it, for several block sizes (Schleicher et al. 1999).
 
-    D² = (m1-m2)ᵀ S⁻¹ (m1-m2) with S the pooled covariance, T² = n1 n2/(n1+n2) D², n1 = n2 = block.
-
-    Raises:
-        ValueError: blocks too small for so many features, fewer than two blocks of rows, or a covariance that cannot
-            be inverted.
-    """
-    n, p = features.shape
-    if 2 * block <= p + 1:
-        raise ValueError(f"two blocks of b rows compare p features if 2b > p + 1, got b = {block}, p = {p}")
-    if n < 2 * block:
-        raise ValueError(f"two blocks of {block} rows need {2 * block} rows, got {n}")
-    windows = np.lib.stride_tricks.sliding_window_view(features, block, axis=0)  # (n - block + 1, p, block)
-    means = windows.mean(axis=2)
-    centred = windows - means[:, :, None]
-    scatter = centred @ centred.transpose(0, 2, 1)  # (n - block + 1, p, p)
-    pooled = (scatter[:-block] + scatter[block:]) / (2 * block - 2)
-    step = means[block:] - means[:-block]
-    if (np.linalg.matrix_rank(pooled, hermitian=True) < p).any():
-        raise ValueError(f"the {p} features must not depend on each other within two blocks; leave some out")
-    d2 = np.einsum("mp,mp->m", step, np.linalg.solve(pooled, step[:, :, None])[:, :, 0])
-    t2 = block / 2 * d2
-    f = (2 * block - p - 1) / ((2 * block - 2) * p) * t2
-    return BlockTest(block=block, d2=d2, t2=t2, f=f, p_value=np.asarray(stats.f.sf(f, p, 2 * block - p - 1)))
-
-
-def surrogate(features: Float[np.ndarray, "n p"], rng: np.random.Generator) -> Float[np.ndarray, "n p"]:
-    """Rows with the same means, auto- and cross-correlations, but no border: phases of their spectrum at random.
-
-    All features get the same random phases, which keeps the correlations between them.
-    """
-    n = len(features)
-    spectrum = np.fft.rfft(features, axis=0)
-    phase = rng.uniform(0, 2 * np.pi, len(spectrum))
-    phase[0] = 0
-    if n % 2 == 0:
-        phase[-1] = 0
-    return np.fft.irfft(spectrum * np.exp(1j * phase)[:, None], n, axis=0)
-
-
-def surrogate_threshold(
-    features: Float[np.ndarray, "n p"], block: int, rng: np.random.Generator, count: int = 200, quantile: float = 0.95
-) -> float:
-    """D² that the largest D² of a borderless series of the same correlations stays below with chance `quantile`."""
-    largest = [block_test(surrogate(features, rng), block).d2.max() for _ in range(count)]
-    return float(np.quantile(largest, quantile))
-
-
-def candidates(d2: Float[np.ndarray, "m"], threshold: float) -> Bool[np.ndarray, "m"]:
-    """Places where D² has a local maximum above the threshold; of equal neighbours the first counts."""
-    padded = np.concatenate([[-np.inf], d2, [-np.inf]])
-    return (d2 > threshold) & (d2 > padded[:-2]) & (d2 >= padded[2:])
-
-
-def persistent(places: list[Float[np.ndarray, "..."]], tolerance: float, share: float = 0.5) -> Float[np.ndarray, "k"]:
-    """Candidates that keep their place over block sizes.
+    D² = (m1-m2)ᵀ S⁻¹ (m1-m2), with S the pooled covariance of the two blocks. Gap i lies between row i and row i + 1;
+    the last one between the last row and the first, where the piece is closed.
 
     Args:
-        places: positions of the candidates for each block size (row numbers or mm), the finest first.
-        tolerance: how far a candidate may move.
-        share: of the block sizes that must show it.
+        features: rows in order along one piece of ribbon.
+        blocks: rows in each of the two blocks.
+        closed: the piece returns to its start, so blocks go round.
 
     Returns:
-        Positions (k,) of the accepted ones: for each, the median of its positions over block sizes.
+        One row a block size; NaN where two blocks do not fit, or the features depend on each other within them.
+
+    Raises:
+        ValueError: blocks too small for so many features, a row that is not finite, or features that depend on each
+            other over all rows.
     """
-    accepted: list[float] = []
-    for start in np.sort(np.concatenate(places)):
-        near = [p[np.abs(p - start) <= tolerance] for p in places]
-        seen = [float(found[np.abs(found - start).argmin()]) for found in near if found.size]
-        middle = float(np.median(seen))
-        if len(seen) >= share * len(places) and (not accepted or middle - accepted[-1] > tolerance):
-            accepted.append(middle)
-    return np.array(accepted)
+    n, p = features.shape
+    smallest = min(blocks)
+    if 2 * smallest <= p + 1:
+        raise ValueError(f"two blocks of b rows compare p features if 2b > p + 1, got b = {smallest}, p = {p}")
+    if not np.isfinite(features).all():
+        raise ValueError("rows must be finite to be compared; leave out those that are not known")
+    # D² does not change if all rows are moved and scaled alike; sums of squares lose fewer digits so
+    spread = features.std(axis=0)
+    rows = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    if np.linalg.matrix_rank(rows) < min(n - 1, p):
+        raise ValueError(f"the {p} features must not depend on each other over all rows; leave some out")
+    around = max(b for b in blocks if 2 * b <= n) if closed and n >= 2 * smallest else 0
+    padded = np.concatenate([rows[n - around :], rows, rows[:around]])
+    d2 = np.full((len(blocks), n), np.nan)
+    _fill_d2(padded, around, np.array([b if 2 * b <= n else 0 for b in blocks]), d2)
+    return d2
+
+
+def f_of_d2(
+    d2: Float[np.ndarray, "*m"], block: int | Int64[np.ndarray, "*m"], features: int
+) -> tuple[Float[np.ndarray, "*m"], Float[np.ndarray, "*m"]]:
+    """F = (2b-p-1) / ((2b-2) p) · T², T² = b/2 · D², and its p-value under F(p, 2b-p-1) for independent rows.
+
+    Neighbouring profiles are not independent: the p-value is too small by far, printed only beside one from surrogates.
+
+    Args:
+        d2: of two blocks.
+        block: rows in each of them.
+        features: their number p.
+    """
+    b = np.asarray(block)
+    f = (2 * b - features - 1) / ((2 * b - 2) * features) * b / 2 * d2
+    return f, np.asarray(stats.f.sf(f, features, 2 * b - features - 1))
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _fill_d2(padded, around, blocks, d2):
+    """D² of each gap and block size; `padded` has `around` rows more at each end, a block of 0 is left out.
+
+    LANES gaps are worked on at once: their numbers lie side by side, so that the innermost loops are vector operations.
+    """
+    m, p = padded.shape
+    sums, squares = _running_sums(padded)
+    lower, step, found = np.empty((p, p, LANES)), np.empty((p, LANES)), np.empty(LANES)
+    for j in range(len(blocks)):
+        b = blocks[j]
+        if b == 0:
+            continue
+        for first in range(max(b - around - 1, 0), min(m - b - around, d2.shape[1]), LANES):
+            lanes = min(LANES, min(m - b - around, d2.shape[1]) - first)
+            _compare(sums, squares, b, around + first + 1, lanes, lower, step)
+            _mahalanobis(lower, step, found)
+            for i in range(lanes):
+                d2[j, first + i] = found[i]
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _running_sums(rows):
+    """Sums over the rows before each one, of the features and of the products of each two."""
+    m, p = rows.shape
+    sums, squares = np.zeros((p, m + 1)), np.zeros((p * (p + 1) // 2, m + 1))
+    k = 0
+    for r in range(p):
+        for i in range(m):
+            sums[r, i + 1] = sums[r, i] + rows[i, r]
+        for c in range(r + 1):
+            for i in range(m):
+                squares[k, i + 1] = squares[k, i] + rows[i, r] * rows[i, c]
+            k += 1
+    return sums, squares
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _compare(sums, squares, b, start, lanes, lower, step):
+    """Pooled covariance and step of the means of the blocks before and after rows `start`, `start` + 1, ...
+
+    Lanes beyond the last one repeat it.
+    """
+    p = len(step)
+    one, two = np.empty((p, LANES)), np.empty((p, LANES))
+    for r in range(p):
+        for i in range(LANES):
+            at = start + min(i, lanes - 1)
+            one[r, i] = (sums[r, at] - sums[r, at - b]) / b
+            two[r, i] = (sums[r, at + b] - sums[r, at]) / b
+            step[r, i] = two[r, i] - one[r, i]
+    k = 0
+    for r in range(p):
+        for c in range(r + 1):
+            for i in range(LANES):
+                at = start + min(i, lanes - 1)
+                both = squares[k, at + b] - squares[k, at - b]
+                lower[r, c, i] = (both - b * (one[r, i] * one[c, i] + two[r, i] * two[c, i])) / (2 * b - 2)
+            k += 1
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _mahalanobis(lower, step, found):
+    """stepᵀ S⁻¹ step by Cholesky, S in the lower triangle; both are overwritten. NaN where S cannot be inverted."""
+    p, lanes = step.shape
+    pivot = np.empty(lanes)
+    found[:] = 0.0
+    for r in range(p):
+        for i in range(lanes):
+            pivot[i] = lower[r, r, i]
+        for c in range(r):
+            for k in range(c):
+                for i in range(lanes):
+                    lower[r, c, i] -= lower[r, k, i] * lower[c, k, i]
+            for i in range(lanes):
+                # diagonals hold 1 / root of their pivot from here on
+                lower[r, c, i] *= lower[c, c, i]
+                step[r, i] -= lower[r, c, i] * step[c, i]
+                pivot[i] -= lower[r, c, i] * lower[r, c, i]
+        for i in range(lanes):
+            root = np.nan
+            if pivot[i] > SINGULAR * lower[r, r, i]:
+                root = 1.0 / np.sqrt(pivot[i])
+            lower[r, r, i] = root
+            step[r, i] *= root
+            found[i] += step[r, i] * step[r, i]

@@ -1,29 +1,12 @@
-"""Profiles across the cortex and the ten features that describe one (Schleicher et al. 1999)."""
+"""The ten features that describe a profile across the cortex (Schleicher et al. 1999)."""
 
 import numpy as np
 from jaxtyping import Float
-from scipy import ndimage
 
 FEATURE_NAMES = tuple(
     f"{what}_{of}" for of in ("y", "dy") for what in ("mean", "centre", "deviation", "skewness", "kurtosis")
 )
 """Columns of `profile_features`."""
-
-
-def read_profiles(
-    values: Float[np.ndarray, "h w"], spacing_um: float, places_um: Float[np.ndarray, "depth arc 2"]
-) -> Float[np.ndarray, "arc depth"]:
-    """Profiles of an image along traverses, pia first.
-
-    Linear between pixel centres; beyond the outermost centres the edge pixel's value.
-
-    Args:
-        values: grey level index, or grey values, of one section from its corner on.
-        spacing_um: of `values`.
-        places_um: (row, col) in SECTION_UM for each depth and each traverse, as the unrolled cortex gives them.
-    """
-    at_px = np.moveaxis(places_um / spacing_um - 0.5, -1, 0)  # centres of pixels are at + 0.5
-    return np.asarray(ndimage.map_coordinates(values.astype(float), at_px, order=1, mode="nearest")).T
 
 
 def profile_features(profiles: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n 10"]:

@@ -19,6 +19,7 @@ _SUMMARIES = {
     "finetune": "Learn areas from partial annotations, with and without pre-training.",
     "segment": "Give an area to every pixel of the held-out sections.",
     "evaluate": "Measure maps and distances against the truth.",
+    "borders": "Find, join over sections and export borders along the cortical ribbon; measure them.",
     "reproduce": "The paper's table over seeds, with its controls.",
     "report": "One page that tells the run.",
 }

@@ -20,7 +20,8 @@ def phantom(
         out: folder to write; a folder that was begun is finished, a finished one is left alone.
         surfaces: folder of GIfTI files (hemi-L_pial.surf.gii, ...) to use instead of the bundled fsaverage5.
         on: the brains to build on these surfaces, such as A,B; the others stand on fsaverage5. All by default.
-        preset: demo, tiny, or the whole plan of the paper as default, easy or hard.
+        preset: demo, tiny, the whole plan of the paper as default, easy or hard, or borders-small: default's unlabelled
+            brain alone.
         workers: processes; all cores by default.
     """
     with progress() as tick:

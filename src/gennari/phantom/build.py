@@ -163,20 +163,24 @@ def _draw(task: _Task) -> None:
         return
     sheet = sheet_of(task.individual)
     for section in left:
+        truth = _write_truth(task, section)
         if task.role == "labelled":
-            _write_labels(task, section)
+            _write_annotations(task, section, truth)
         reader = PhantomSectionReader(individual=task.individual, sheet=sheet, section=section, settings=task.settings)
         write_section(task.root, section, draw_section(reader))
 
 
-def _write_labels(task: _Task, section: Section) -> None:
+def _write_truth(task: _Task, section: Section) -> AreaMap:
+    """The full labels of a section, of unlabelled brains too: metrics may ask what a network has learned there."""
     spacing_um = max(TRUTH_SPACING_UM, section.spacing_um)
     labels = true_labels(as_it_lies(task.individual, section, task.settings), section, spacing_um)
-    write_truth(
-        task.root,
-        section.brain,
-        AreaMap(labels=labels, spacing_um=spacing_um, section=section.id, label_set=LABEL_SET),
-    )
+    truth = AreaMap(labels=labels, spacing_um=spacing_um, section=section.id, label_set=LABEL_SET)
+    write_truth(task.root, section.brain, truth)
+    return truth
+
+
+def _write_annotations(task: _Task, section: Section, truth: AreaMap) -> None:
+    labels, spacing_um = truth.labels, truth.spacing_um
     seed, annotators = task.individual.texture_seed, task.settings.annotators
     drawings = two_drawings(labels, spacing_um, LABEL_SET, annotators, seed, section.id)
     write_observers(task.root, section.brain, section.id, agreement(labels, spacing_um, drawings, LABEL_SET))

@@ -119,9 +119,7 @@ def make_tissue(
     boundaries = tables.boundaries[scores.argmax(axis=1)]
     if measured is not None:
         boundaries = np.where(np.isfinite(measured), measured, boundaries)
-    thickness = np.diff(boundaries, axis=1, prepend=0.0, append=1.0)
-    thickness = thickness * np.exp(settings.boundary_sd * wave_field(rng, 6, settings.long_mm)(mid))
-    boundaries = np.cumsum(thickness, axis=1)[:, :5] / thickness.sum(axis=1, keepdims=True)
+    boundaries = layer_borders(boundaries, wave_field(rng, 6, settings.long_mm)(mid), settings)
     local = np.linalg.norm(hemisphere.pial.vertices_mm - hemisphere.white.vertices_mm, axis=1)
     bend = np.clip(BOK * mean_curvature_per_mm(hemisphere.mid) * local, -0.1, 0.1)[:, None]
     boundaries = boundaries - 4 * bend * boundaries * (1 - boundaries)
@@ -129,6 +127,15 @@ def make_tissue(
     log_density = log_density + settings.density_sd * wave_field(rng, 6, settings.long_mm)(mid)
     log_density = log_density + settings.density_sd * wave_field(rng, 6, settings.short_mm)(mid)
     return Tissue(scores=scores, boundaries=boundaries.astype(np.float32), log_density=log_density.astype(np.float32))
+
+
+def layer_borders(
+    boundaries: Float[np.ndarray, "v 5"], deviation: Float32[np.ndarray, "v 6"], settings: PhantomSettings
+) -> Float[np.ndarray, "v 5"]:
+    """Layer borders with each layer made thicker or thinner; `deviation` has unit variance."""
+    thickness = np.diff(boundaries, axis=1, prepend=0.0, append=1.0)
+    thickness = thickness * np.exp(settings.boundary_sd * deviation)
+    return np.cumsum(thickness, axis=1)[:, :5] / thickness.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from gennari.execute import Report, Tick
 from gennari.metrics.distances import DistanceError
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
+from gennari.pipeline.border_page import border_chapters
 from gennari.pipeline.evaluation import METHODS, SectionScore, Summary, read_confusions, true_map
 from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS, read_distance_error
@@ -51,7 +52,7 @@ TITLES = {"baseline": "baseline", "pretrained": "pre-trained", "atlas alone": "a
 
 
 def report_stage(run: Run, tick: Report) -> bool:
-    """Write figures/ and report.html from the saved results."""
+    """Write figures/ and report.html from the saved results; borders are on it if they were found before."""
     return run_stage(run, "report", ("evaluate",), partial(_report, run, tick), tick)
 
 
@@ -67,7 +68,7 @@ def _report(run: Run, tick: Report) -> list[Path]:
         figures[name] = ReportFigure(title=title, caption=caption, png=png)
         tick(Tick("report", done, FIGURES, title))
     page = run.path("report.html")
-    write_report(page, content(run, summary, error, figures))
+    write_report(page, content(run, summary, error, figures, border_chapters(run)))
     return [page, *(run.path("figures", f"{name}.png") for name in figures)]
 
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from gennari.errors import InputError
 from gennari.execute import Report
 from gennari.phantom.build import PhantomRecord
+from gennari.phantom.settings import PhantomSettings
 from gennari.pipeline.making import BUNDLED, make_phantom_of
 from gennari.pipeline.packing import pack_stage
 from gennari.pipeline.reproduction import Work
 from gennari.pipeline.row_plans import Source
 from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.stages import create_run
+from gennari.sources.dataset import Dataset
 from gennari.sources.documents import read_json
 
 
@@ -36,13 +38,20 @@ def prepare_source(work: Work, source: Source, surfaces: Path | None, tick: Repo
     pack_stage(run, tick)
 
 
-def _draw(work: Work, source: Source, surfaces: Path | None, out: Path, tick: Report) -> None:
-    """The unlabelled brain alone, like the data set's but for the one thing that the control changes."""
-    path = work.dataset.root / "phantom.json"
+def control_phantom(dataset: Dataset, source: Source) -> tuple[PhantomSettings, bool]:
+    """The unlabelled brain alone, like the data set's but for the one thing that a control changes.
+
+    Returns:
+        Its settings, and whether it stands on the bundled surfaces.
+
+    Raises:
+        InputError: the data set is no phantom.
+    """
+    path = dataset.root / "phantom.json"
     if not path.exists():
         raise InputError(
             f"the control '{source}' draws a brain of its own, so it needs the data set to be a phantom, but "
-            f"{work.dataset.root} has no phantom.json; leave it out with --rows"
+            f"{dataset.root} has no phantom.json; leave it out (--rows, --controls)"
         )
     record = read_json(path, PhantomRecord)
     plans = tuple(plan for plan in record.settings.brains if plan.role == "pretext")
@@ -53,6 +62,11 @@ def _draw(work: Work, source: Source, surfaces: Path | None, out: Path, tick: Re
         settings = settings.model_copy(update={"one_cytoarchitecture": True, "gradient": 0.0})
     else:
         bundled = not bundled
+    return settings, bundled
+
+
+def _draw(work: Work, source: Source, surfaces: Path | None, out: Path, tick: Report) -> None:
+    settings, bundled = control_phantom(work.dataset, source)
     if not bundled and surfaces is None:
         raise InputError(
             f"the control '{source}' pre-trains on a brain of other surfaces than the bundled ones, got none; "

@@ -15,6 +15,7 @@ from gennari.data.prepare import normalise
 from gennari.execute import Report
 from gennari.metrics.distances import DistanceError, distance_error, section_predictor_mm
 from gennari.nets.siamese import SiameseNet
+from gennari.nets.sizes import TextureConfig
 from gennari.nets.weights import load_siamese, save_net
 from gennari.pipeline.cells import nan_for_null
 from gennari.pipeline.pretext_sets import Exchanged, PretextSet, few, patches_in, set_of_run, transductive_set
@@ -119,7 +120,8 @@ def train_pretext(work: Work, pretext: Pretext, seed: int, tick: Report) -> Pret
         )  # fmt: skip
         history = done.history
     else:
-        _save_untrained(work, chosen, settings, out / "weights.safetensors")
+        texture = work.recipe.experiment.texture
+        save_untrained(out / "weights.safetensors", texture, chosen, work.normalisation, settings.seed)
     net = load_siamese(out / "weights.safetensors").to(fastest_device())
     result = PretextResult(
         patches=patches_in(chosen.train),
@@ -197,18 +199,20 @@ def _gap(of: PretextSet, pairs: PairTable) -> np.ndarray:
 
 
 @torch.no_grad()
-def _save_untrained(work: Work, chosen: PretextSet, settings: PretrainSettings, path: Path) -> None:
+def save_untrained(
+    path: Path, texture: TextureConfig, chosen: PretextSet, normalisation: Normalisation, seed: int
+) -> None:
     """Random weights whose batch norm statistics are those of the training patches."""
-    net = SiameseNet(work.recipe.experiment.texture, torch.Generator().manual_seed(settings.seed))
+    net = SiameseNet(texture, torch.Generator().manual_seed(seed))
     norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
     rows = np.unique(np.concatenate([chosen.train.first, chosen.train.second]))
-    rng = np.random.default_rng(settings.seed)
+    rng = np.random.default_rng(seed)
     batches = np.array_split(rng.permutation(rows)[:STATISTICS_PATCHES], STATISTICS_BATCHES)
     net.train()
     for batch in batches:
-        grey = normalise(chosen.images.read(batch), work.normalisation)
+        grey = normalise(chosen.images.read(batch), normalisation)
         net.texture(torch.from_numpy(grey[:, None]))
     save_net(path, net)

@@ -1,6 +1,6 @@
 """The report's words and tables; every number in them comes from a saved result."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gennari.metrics.distances import DistanceError
 from gennari.pipeline.ceiling import ceiling_words
@@ -26,8 +26,14 @@ PHANTOM_NOTES = (
 )
 
 
-def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[str, ReportFigure]) -> ReportContent:
-    """What stands on the page of a run."""
+def content(
+    run: Run,
+    summary: Summary,
+    error: DistanceError,
+    figures: Mapping[str, ReportFigure],
+    borders: Sequence[Chapter] = (),
+) -> ReportContent:
+    """What stands on the page of a run; `borders` are the chapters on them, if they were looked for."""
     baseline, pretrained = summary.methods["baseline"], summary.methods["pretrained"]
     gain = pretrained.dice - baseline.dice
     brains, held_out = run.dataset.brains(), len(sections_of(run, "test"))
@@ -60,6 +66,7 @@ def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[s
                 tables=(_methods_table(summary, error),),
                 figures=(figures["overlays"], figures["dice"], figures["confusion"]),
             ),
+            *borders,
             Chapter(
                 title="The pretext task",
                 text="Two patches in, their distance along the cortex out; no expert is needed.",
@@ -73,7 +80,7 @@ def content(run: Run, summary: Summary, error: DistanceError, figures: Mapping[s
                 figures=(figures["networks"], figures["curves"], figures["split"]),
             ),
         ),
-        provenance=_provenance(run),
+        provenance=provenance(run),
         licence=run.dataset.manifest.licence,
         notes=PHANTOM_NOTES if any((brain.folder / "truth").exists() for brain in brains) else (),
         citation=CITATION,
@@ -167,7 +174,8 @@ def _stages_table(run: Run) -> ReportTable:
     )
 
 
-def _provenance(run: Run) -> list[tuple[str, str]]:
+def provenance(run: Run) -> list[tuple[str, str]]:
+    """What a run was made with, for its pages."""
     saved = read_json(run.path("provenance.json"), Provenance)
     return [
         ("gennari", f"{saved.packages.get('gennari', '?')}, revision {saved.git}"),

@@ -72,10 +72,22 @@ TINY = DEMO.model_copy(
 # would guard away what is left to train on (four a brain leave 3 to 7 of 28 sections, two leave 13 or 14)
 DEFAULT = DEMO.model_copy(update={"name": "default", "area_split": SplitSettings(blocks=2, draws=200)})
 
+# borders along the ribbon, on one brain with closely spaced sections: two runs of 15 of the 240 are held out, the first
+# of which cuts hOc1/hOc2; patches are upright, as profiles are, and many seen seldom generalise better than few seen
+# often. Weights are kept on the way: does a better predictor show more borders?
+BORDERS_SMALL = DEFAULT.model_copy(
+    update={
+        "name": "borders-small",
+        "patches": PatchSettings(count=40_000),
+        "pretrain": DEMO.pretrain.model_copy(update={"epochs": 3, "keep_every": 300}),
+    }
+)
+
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
         "demo": DEMO,
         "default": DEFAULT,
+        "borders-small": BORDERS_SMALL,
         "easy": DEFAULT.model_copy(update={"name": "easy"}),
         "hard": DEFAULT.model_copy(update={"name": "hard"}),
         "tiny": TINY,

@@ -63,8 +63,12 @@ class Picture:
 
     def place_px(self, points_mm: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 2"]:
         """(row, col) of points, from the picture's outer corner."""
-        seen = points_mm @ self.view.axes[:2].T
-        return np.column_stack([self.origin_mm[1] - seen[:, 1], seen[:, 0] - self.origin_mm[0]]) / self.spacing_mm
+        return self.seen_px(points_mm @ self.view.axes[:2].T)
+
+    def seen_px(self, right_up_mm: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
+        """(row, col) of points given by (right, up) along the view's axes."""
+        right, up = right_up_mm.T
+        return np.column_stack([self.origin_mm[1] - up, right - self.origin_mm[0]]) / self.spacing_mm
 
     def is_seen(self, points_mm: Float[np.ndarray, "n 3"], slack_mm: float = 1.0) -> Bool[np.ndarray, "n"]:
         """True for points that lie in the picture and are no deeper than `slack_mm` below the surface shown there."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from gennari.records import BACKGROUND_GREY, IGNORE, AreaMap, LabelSet
-from gennari.report.style import MUTED, bare, rgb, scale_bar, styled
+from gennari.report.style import MUTED, averaged, bare, rgb, scale_bar, styled
 
 _SHOWN_PX = 800
 """Width to which a section is averaged: twice what a column of the figure shows at 150 dpi."""
@@ -128,7 +128,7 @@ class _Canvas:
 
     @classmethod
     def of(cls, panel: SectionPanel) -> "_Canvas":
-        coarse = _averaged(panel.image, max(1, round(max(panel.image.shape) / 250)))
+        coarse = averaged(panel.image, max(1, round(max(panel.image.shape) / 250)))
         step_um = panel.spacing_um * panel.image.shape[1] / coarse.shape[1]
         tissue = coarse < BACKGROUND_GREY - 12
         rows, cols = (_extent(np.asarray(tissue.any(axis=axis)), 2000 / step_um) for axis in (1, 0))
@@ -137,7 +137,7 @@ class _Canvas:
         image = panel.image[top:bottom, left:right]
         factor = max(1, image.shape[1] // _SHOWN_PX)
         return cls(
-            image=_averaged(image, factor),
+            image=averaged(image, factor),
             spacing_um=panel.spacing_um * factor,
             corner_um=(top * panel.spacing_um, left * panel.spacing_um),
         )
@@ -156,13 +156,6 @@ class _Canvas:
         )
         labels = area_map.labels[np.ix_(rows, cols)]
         return np.where(labels == IGNORE, 0, labels).astype(np.uint8)
-
-
-def _averaged(image: UInt8[np.ndarray, "H W"], factor: int) -> Float[np.ndarray, "h w"]:
-    """Means of blocks of factor x factor px; rows and columns beyond the last whole block are left out."""
-    height, width = (size // factor for size in image.shape)
-    whole = image[: height * factor, : width * factor]
-    return whole.reshape(height, factor, width, factor).mean(axis=(1, 3))
 
 
 def _extent(line: np.ndarray, margin: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
@@ -113,3 +113,10 @@ def scale_bar(axes: Axes, width_mm: float, colour: str = INK, share: float = 0.2
     for part in (bar, text):
         part.set_path_effects([withStroke(linewidth=4.5 if part is bar else 2.5, foreground="white", alpha=0.85)])
     return length_mm
+
+
+def averaged(image: UInt8[np.ndarray, "H W"], factor: int) -> Float[np.ndarray, "h w"]:
+    """Means of blocks of factor x factor px; rows and columns beyond the last whole block are left out."""
+    height, width = (size // factor for size in image.shape)
+    whole = image[: height * factor, : width * factor]
+    return whole.reshape(height, factor, width, factor).mean(axis=(1, 3))

@@ -10,22 +10,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from gennari.records import IGNORE, SIDES, Hemisphere, LabelSet, PatchTable, Side, TriangleMesh
-from gennari.report.render import Picture, View, render
-from gennari.report.style import BLUE, MUTED, bare, rgb, scale_bar, styled
-from gennari.surface.curvature import mean_curvature_per_mm
-from gennari.surface.mesh import adjacency, interpolate
+from gennari.report.render import Picture, render
+from gennari.report.style import BLUE, MUTED, rgb, scale_bar, styled
+from gennari.report.surface_views import SPACING_MM, VIEWS, folds, four_views, show
+from gennari.surface.mesh import interpolate
 from gennari.surface.paths import SurfacePath, geodesic_path
 
 DOT = "#c8102e"
-_BEHIND = 0.55  # cameras stand a little behind, since the occipital lobe is what we look at
-_VIEWS: dict[tuple[Side, str], View] = {
-    ("L", "lateral"): View(towards=(-1, -_BEHIND, 0)),
-    ("L", "medial"): View(towards=(1, -_BEHIND, -0.15)),
-    ("R", "medial"): View(towards=(-1, -_BEHIND, -0.15)),
-    ("R", "lateral"): View(towards=(1, -_BEHIND, 0)),
-}
-_SIDE_NAMES: dict[Side, str] = {"L": "Left", "R": "Right"}
-_SPACING_MM = 0.35
 MOST_DOTS = 6000
 """More would cover the surface; those shown are spread evenly over the table, which is ordered by section."""
 
@@ -42,19 +33,19 @@ def sampling_locations(
         pair: two rows of `patches` of the same side, joined by a blue geodesic of the mid surface. Distances come
             from elsewhere.
     """
-    figure, axes, blank = _panels(("pial", "inflated"))
-    grey = {hemisphere.side: _folds(hemisphere) for hemisphere in hemispheres}
+    figure, axes, blank = four_views(("pial", "inflated"))
+    grey = {hemisphere.side: folds(hemisphere) for hemisphere in hemispheres}
     by_side: dict[Side, Hemisphere] = {hemisphere.side: hemisphere for hemisphere in hemispheres}
     between = None if pair is None else _between(by_side, patches.take(np.array(pair)))
     shown = np.unique(np.linspace(0, len(patches) - 1, min(len(patches), MOST_DOTS)).round().astype(int))
     dots = patches.take(shown)
     for row, surface in enumerate(("pial", "inflated")):
-        for column, ((side, _), view) in enumerate(_VIEWS.items()):
+        for column, ((side, _), view) in enumerate(VIEWS.items()):
             panel: Axes = axes[row, column]
             hemisphere = by_side[side]
             mesh: TriangleMesh = getattr(hemisphere, surface)
-            picture = render(mesh, grey[side], view, _SPACING_MM)
-            _show(panel, picture)
+            picture = render(mesh, grey[side], view, SPACING_MM)
+            show(panel, picture)
             ours = np.flatnonzero(_side_index(dots.side) == SIDES.index(side))
             _dots(panel, picture, interpolate(mesh.vertices_mm, mesh.faces, dots.face[ours], dots.weights[ours]))
             if between is not None and between[0] == side:
@@ -79,56 +70,16 @@ def areas_on_surface(
         maps: for each name, class indices per vertex of each hemisphere; IGNORE and tissue classes are left grey.
         label_set: names and colours.
     """
-    figure, axes, blank = _panels(tuple(maps))
+    figure, axes, blank = four_views(tuple(maps))
     for row, labels in enumerate(maps.values()):
-        for column, ((side, _), view) in enumerate(_VIEWS.items()):
+        for column, ((side, _), view) in enumerate(VIEWS.items()):
             index = [hemisphere.side for hemisphere in hemispheres].index(side)
-            colours = _painted(_folds(hemispheres[index]), labels[index], label_set)
-            _show(axes[row, column], render(hemispheres[index].inflated, colours, view, _SPACING_MM))
+            colours = _painted(folds(hemispheres[index]), labels[index], label_set)
+            show(axes[row, column], render(hemispheres[index].inflated, colours, view, SPACING_MM))
     present = [k for k in range(label_set.first_area, len(label_set.names)) if _occurs(k, maps)]
     patches = [Patch(color=label_set.colours[k], label=label_set.names[k]) for k in present]
     blank.legend(handles=patches, loc="center", ncols=min(len(patches), 13) or 1, handlelength=1, columnspacing=1.2)
     return figure
-
-
-def _panels(rows: Sequence[str]) -> tuple[Figure, np.ndarray, Axes]:
-    """Rows of four views, and one more row for a legend."""
-    figure = Figure(figsize=(11, 2.35 * len(rows) + 0.55))
-    ratios = [1.0] * len(rows) + [0.12]
-    grid = figure.add_gridspec(
-        len(rows) + 1, 4, height_ratios=ratios, left=0.045, right=0.995, top=0.93, bottom=0.01, wspace=0.03, hspace=0.05
-    )
-    axes = np.array([[figure.add_subplot(grid[row, column]) for column in range(4)] for row in range(len(rows))])
-    for column, (side, view) in enumerate(_VIEWS):
-        box = axes[0, column].get_position()
-        name = f"{_SIDE_NAMES[side]}, {view}"
-        figure.text((box.x0 + box.x1) / 2, 0.955, name, fontsize=9, fontweight="bold", ha="center")
-    for row, name in enumerate(rows):
-        bare(axes[row, 0])
-        axes[row, 0].set_ylabel(name, fontsize=9, fontweight="bold", color=MUTED)
-    blank = figure.add_subplot(grid[len(rows), :])
-    bare(blank)
-    return figure, axes, blank
-
-
-def _show(axes: Axes, picture: Picture) -> None:
-    bare(axes)
-    axes.imshow(picture.rgba, interpolation="antialiased")
-    axes.set_xlim(0, picture.rgba.shape[1])
-    axes.set_ylim(picture.rgba.shape[0], 0)
-
-
-def _folds(hemisphere: Hemisphere) -> Float[np.ndarray, "v 3"]:
-    """Light grey on crowns, darker grey in sulci, palest where there is no cortex."""
-    neighbours = adjacency(hemisphere.mid)
-    neighbours.data[:] = 1.0
-    degree = np.maximum(neighbours.sum(axis=1), 1)
-    bend = mean_curvature_per_mm(hemisphere.mid)
-    for _ in range(6):  # folds are centimetres wide, curvature is as rough as the mesh
-        bend = 0.5 * bend + 0.5 * (neighbours @ bend) / degree
-    grey = 0.80 + 0.13 * np.tanh(bend / 0.03)
-    grey[hemisphere.medial_wall] = 0.97
-    return np.repeat(grey[:, None], 3, axis=1)
 
 
 def _painted(

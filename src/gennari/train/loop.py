@@ -44,6 +44,8 @@ class Task(Generic[Batch]):
         fingerprint: of settings and data; a checkpoint with another one is refused.
         loaders: processes that make batches ahead; `parts` and `batch` must be picklable then.
         seed: of the global random generators, for layers that draw (batches have seeds of their own).
+        keep_every: steps between calls of `keep`; None: never.
+        keep: called by the first rank with the number of steps done.
     """
 
     stage: str
@@ -64,6 +66,8 @@ class Task(Generic[Batch]):
     loaders: int = 0
     guard: Guard = field(default_factory=Guard)
     sync_batch_norm: bool = False
+    keep_every: int | None = None
+    keep: Callable[[int], object] = lambda _step: None
 
 
 def train(net: nn.Module, task: Task[Batch], checkpoint: Path, fabric: Fabric, tick: Report) -> tuple[LogRow, ...]:
@@ -116,6 +120,8 @@ def train(net: nn.Module, task: Task[Batch], checkpoint: Path, fabric: Fabric, t
                     progress = progress.next_phase() if last else progress
                     if last or stop or (step + 1) % task.checkpoint_every == 0:
                         store.save(progress, net, {} if last else optimiser_state(optimiser))
+                    if task.keep_every and (before + step + 1) % task.keep_every == 0 and fabric.is_global_zero:
+                        task.keep(before + step + 1)
                     tick(Tick(task.stage, before + step + 1, total, f"loss {terms['loss']:.4g}"))
                     if stop:
                         raise Interrupted(f"stopped after step {before + step + 1} of {total} of {task.stage}")

@@ -24,6 +24,9 @@ from gennari.train.loop import Task, train
 from gennari.train.pretext import pretext_terms
 from gennari.train.settings import WITHOUT_EFFECT, PretrainSettings
 
+KEPT = "kept"
+"""Folder of weights kept on the way."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainRow:
@@ -94,7 +97,8 @@ def pretrain(
         images: one a row of `patches`, of the config's patch size and spacing.
         pairs: training pairs only.
         validation: held-out pairs (rows of the same table); err_dist on them is logged and decides nothing.
-        out_dir: receives `weights.safetensors` and, on the way, `checkpoint.safetensors`, from the first process.
+        out_dir: receives `weights.safetensors` and, on the way, `checkpoint.safetensors`, from the first process; and
+            `kept/` (`kept_weights`) where the settings ask for it.
 
     Raises:
         InputError: the loss is not finite or explodes, `out_dir` holds a checkpoint of other settings or data, or
@@ -113,18 +117,18 @@ def pretrain(
         further=tuple(settings.further),
     )
     net = _network(settings, texture_config, batches)
-    task = _task(settings, net, batches, validation)
+    task = _task(settings, net, batches, validation, out_dir)
     history = train(net, task, out_dir / "checkpoint.safetensors", fabric, tick)
     weights = out_dir / "weights.safetensors"
     if fabric.is_global_zero:
-        save_net(weights, net, {"settings": settings.model_dump_json()})
+        _save(net, settings, weights)
     fabric.barrier()  # no rank leaves before the weights are there
     steps = _steps_per_epoch(settings, batches)
     return PretrainResult(weights=weights, history=tuple(_row(row, steps) for row in history))
 
 
 def _task(
-    settings: PretrainSettings, net: SiameseNet, batches: PairBatches, validation: PairTable | None
+    settings: PretrainSettings, net: SiameseNet, batches: PairBatches, validation: PairTable | None, out_dir: Path
 ) -> Task[PairBatch]:
     steps, pairs, normalisation = _steps_per_epoch(settings, batches), batches.pairs, batches.normalisation
     return Task(
@@ -154,7 +158,18 @@ def _task(
         loaders=settings.loaders,
         guard=settings.guard,
         sync_batch_norm=settings.sync_batch_norm,
+        keep_every=settings.keep_every,
+        keep=lambda step: _save(net, settings, out_dir / KEPT / f"{step:08d}.safetensors"),
     )
+
+
+def kept_weights(out_dir: Path) -> dict[int, Path]:
+    """Weights that a pre-training kept on its way, by the number of steps done, in their order."""
+    return {int(path.stem): path for path in sorted((out_dir / KEPT).glob("*.safetensors"))}
+
+
+def _save(net: SiameseNet, settings: PretrainSettings, path: Path) -> None:
+    save_net(path, net, {"settings": settings.model_dump_json()})
 
 
 def _steps_per_epoch(settings: PretrainSettings, batches: PairBatches) -> int:

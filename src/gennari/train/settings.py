@@ -1,6 +1,7 @@
 """Every number of the two trainings, and the learning rate as a function of the step. No torch here."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import (
@@ -11,6 +12,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    model_serializer,
     model_validator,
 )
 
@@ -111,6 +113,7 @@ class PretrainSettings(BaseModel):
         distance_scale_mm: millimetres in one unit of the network's outputs.
         log_every: steps in one row of the history; None: one row an epoch.
         checkpoint_every: steps between checkpoints.
+        keep_every: steps between weights that are kept beside the last ones, to see what was learned when; None: none.
         channels_last: memory layout; about a quarter faster on the CPU.
         loaders: processes that make batches ahead of the training, 0: none, the training makes them; the batches are
             the same.
@@ -138,11 +141,20 @@ class PretrainSettings(BaseModel):
     distance_scale_mm: PositiveFloat = 1.0
     log_every: PositiveInt | None = None
     checkpoint_every: PositiveInt = 200
+    keep_every: PositiveInt | None = None
     channels_last: bool = True
     loaders: NonNegativeInt = 0
     precision: Precision = "auto"
     sync_batch_norm: bool = False
     guard: Guard = Guard()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_asked_for(
+        self, plain: Callable[["PretrainSettings"], dict[str, object]]
+    ) -> dict[str, object]:
+        # runs and cells are known by what their settings are written as: what came later is written where it is set
+        values = plain(self)
+        return values if self.keep_every else {key: value for key, value in values.items() if key != "keep_every"}
 
     @model_validator(mode="after")
     def _learns(self) -> "PretrainSettings":
@@ -177,7 +189,7 @@ class PretrainSettings(BaseModel):
         )
 
 
-WITHOUT_EFFECT = {"guard", "checkpoint_every", "loaders"}
+WITHOUT_EFFECT = {"guard", "checkpoint_every", "keep_every", "loaders"}
 """Settings that change no weight: a run that was stopped may go on with others."""
 
 
