@@ -24,12 +24,14 @@ def _power(curve: Sequence[tuple[float, float]], points: Mapping[str, tuple[floa
     axes.plot(size, share, color=BLUE, marker="o", markersize=4, label="a step added to homogeneous cortex")
     axes.axhline(0.05, color=MUTED, linewidth=0.7, linestyle=":")
     axes.annotate("α", (size[-1], 0.05), (2, 2), textcoords="offset points", color=MUTED)
-    for name, (at, found) in points.items():
+    # neighbours in contrast have their names on different sides
+    for rank, (name, (at, found)) in enumerate(sorted(points.items(), key=lambda point: point[1][0])):
         low, high = _wilson(np.array([found]), ribbons)
         axes.errorbar(
             at, found, [[found - low[0]], [high[0] - found]], color=VERMILION, fmt="D", markersize=4, capsize=2
         )
-        axes.annotate(name, (at, found), (5, -9), textcoords="offset points", fontsize=7)
+        side = {"ha": "left", "xytext": (5, -9)} if rank % 2 else {"ha": "right", "xytext": (-5, 4)}
+        axes.annotate(name, (at, found), textcoords="offset points", fontsize=7, **side)
     axes.plot([], [], "D", color=VERMILION, markersize=4, label="two areas of the phantom")
     axes.set(
         title="Borders found within 1 mm by the classical method",
