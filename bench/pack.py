@@ -30,7 +30,8 @@ from gennari.execute import run_tasks
 from gennari.frames import coronal
 from gennari.nets.sizes import PRESETS
 from gennari.records import PairTable, PatchTable, Section
-from gennari.sources.sections import ZarrSectionReader, open_section, write_ome_zarr
+from gennari.sources.pyramids import PyramidReader
+from gennari.sources.sections import open_section, write_ome_zarr
 from gennari.train.pretrain import pretrain
 from gennari.train.settings import PretrainSettings
 
@@ -164,13 +165,13 @@ def _section_images(folder: Path, case: Case) -> SectionImages:
         image = np.clip(170 + 45 * smooth / smooth.std(), 0, 255).astype(np.uint8)
         write_ome_zarr(folder / f"{number}.ome.zarr", image, case.spacing_um)
         sections.append(section)
-    opener: Callable[[Section], ZarrSectionReader] = partial(_open, folder)
+    opener: Callable[[Section], PyramidReader] = partial(_open, folder)
     return SectionImages(
         patches=_patches(case), sections=sections, open_reader=opener, side_px=case.side_px, spacing_um=case.spacing_um
     )
 
 
-def _open(folder: Path, section: Section) -> ZarrSectionReader:
+def _open(folder: Path, section: Section) -> PyramidReader:
     return open_section(folder / f"{section.id}.ome.zarr", section)
 
 

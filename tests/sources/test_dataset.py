@@ -74,7 +74,7 @@ def test_what_was_written_is_found_again(
 
 def test_a_dataset_travels_to_another_process(dataset: Dataset, section: Section) -> None:
     opened = pickle.loads(pickle.dumps(dataset.open_reader))
-    assert opened(section).path == dataset.brain("A").image_path(3551)
+    assert opened(section).location == str(dataset.brain("A").image_path(3551))
 
 
 def test_an_annotation_is_a_path_or_nothing(dataset: Dataset) -> None:

@@ -13,6 +13,7 @@ from gennari.errors import InputError
 _SUMMARIES = {
     "demo": "The whole method on a synthetic brain, in minutes.",
     "phantom": "Write a synthetic data set with known truth.",
+    "import": "Bring your own sections, surfaces, atlas and annotations into a data set.",
     "sample": "Begin a run: split, patches, pairs, distances.",
     "pack": "Write the sampled patches once, so that training reads them fast.",
     "pretrain": "Learn distances between patches; no annotation is needed.",
@@ -24,6 +25,8 @@ _SUMMARIES = {
     "report": "One page that tells the run.",
 }
 VERBS = tuple(_SUMMARIES)
+_MODULES = {"import": "gennari.cli.importing:app"}
+"""Verbs that are words of Python have a module of another name."""
 
 app = App(
     name="gennari",
@@ -34,7 +37,7 @@ app = App(
 )
 # summaries stand here: a verb's own docstring is read only when it is imported, and that takes seconds
 for _verb, _summary in _SUMMARIES.items():
-    app.command(f"gennari.cli.{_verb}:{_verb}", name=_verb, help=_summary)
+    app.command(_MODULES.get(_verb, f"gennari.cli.{_verb}:{_verb}"), name=_verb, help=_summary)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -25,7 +25,6 @@ from gennari.report.border_section_figures import RibbonPanel, ribbon_figure
 from gennari.report.border_surface_figures import TrackedCurve, curves_on_surface, kinds_map, score_map
 from gennari.sampling.gaps import gap_centre_um
 from gennari.sampling.split import position_mm
-from gennari.sources.sections import read_full
 from gennari.surface.ribbon import cut_ribbon
 from gennari.surface.unroll import lay_flat, unroll
 
@@ -101,7 +100,7 @@ def _ribbon(saved: SavedBorders, number: int) -> RibbonPanel:
     found = saved.found(OURS)
     return RibbonPanel(
         title=f"section {number}",
-        image=read_full(saved.brain.image_path(number), spacing_um),
+        image=saved.brain.read_full(number, spacing_um),
         spacing_um=spacing_um,
         gap_um=np.stack([centre_um[rows], centre_um[saved.following[rows]]], axis=1),
         score=saved.gaps.score[rows],
@@ -173,7 +172,7 @@ def _flat(saved: SavedBorders, rows: Int[np.ndarray, "k"], number: int) -> Float
     ribbon = cut_ribbon(saved.brain.hemispheres(), section, RIBBON_UM)
     unrolled = unroll(ribbon, FLAT_UM, FLAT_DEPTHS, shortest_mm)
     piece = unrolled[int(np.flatnonzero(pieces == saved.places.piece[rows[0]])[0])]
-    return lay_flat(piece, read_full(saved.brain.image_path(number), spacing_um).astype(float), spacing_um)
+    return lay_flat(piece, saved.brain.read_full(number, spacing_um).astype(float), spacing_um)
 
 
 def _stretches(saved: SavedBorders, rows: Int[np.ndarray, "k"]) -> list[Stretch]:

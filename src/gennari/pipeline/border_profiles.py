@@ -14,7 +14,6 @@ from gennari.records import Hemisphere, Section
 from gennari.sampling.gaps import gap_arc_mm, piece_bounds
 from gennari.sampling.ribbon_places import RibbonPlaces
 from gennari.sources.dataset import Brain
-from gennari.sources.sections import read_full
 from gennari.surface.ribbon import cut_ribbon
 from gennari.surface.unroll import unroll
 
@@ -67,7 +66,7 @@ def section_series(
         The pieces, and "grey level index" or "staining intensity".
     """
     spacing_um = max(finest_um, section.spacing_um)
-    index = cell_index(read_full(brain.image_path(section.id), spacing_um).astype(np.float32), spacing_um)
+    index = cell_index(brain.read_full(section.id, spacing_um).astype(np.float32), spacing_um)
     ribbon = cut_ribbon(hemispheres, section, ribbon_um)
     starts, ends = piece_bounds(places)
     own = [(int(a), int(b)) for a, b in zip(starts, ends, strict=True) if places.patches.section[a] == section.id]

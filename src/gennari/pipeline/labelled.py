@@ -12,7 +12,6 @@ from gennari.nets.sizes import TextureConfig, atlas_spacing_um, output_spacing_u
 from gennari.records import IGNORE, Hemisphere, Section
 from gennari.sources.annotations import rasterise, read_annotation
 from gennari.sources.dataset import Brain
-from gennari.sources.sections import read_full
 from gennari.surface.ribbon import cut_ribbon
 
 PRIOR_RIBBON_UM = 64.0
@@ -31,7 +30,7 @@ def labelled_sections(
         for section in sections:
             found.append(
                 LabelledSection(
-                    image=read_full(brain.image_path(section.id), config.spacing_um),
+                    image=brain.read_full(section.id, config.spacing_um),
                     labels=annotated_labels(brain, section, output_spacing_um(config)),
                     prior=section_prior(hemispheres, atlas, section, config),
                     name=f"{brain.name} {section.id}",

@@ -8,9 +8,10 @@ from gennari.execute import Report, Tick, usable_cores
 from gennari.phantom.build import build_phantom, claim
 from gennari.phantom.geometry import folder_geometry, fsaverage_geometry
 from gennari.phantom.individual import Geometry
+from gennari.phantom.release import build_release
 from gennari.phantom.settings import BrainPlan, PhantomSettings
 from gennari.pipeline.stages import locked
-from gennari.recipes.phantoms import phantom_settings
+from gennari.recipes.phantoms import RELEASE_PHANTOM, phantom_settings
 
 BUNDLED = "fsaverage5"
 """Name of the geometry that comes with the package."""
@@ -64,6 +65,25 @@ def make_phantom_of(
         tick(Tick("surfaces", 1, 1, what))
         geometries = {name: read[name in given] for name in names}
         build_phantom(out, geometries, settings, workers or usable_cores(), tick)
+
+
+def make_release(out: Path, sections: int, tick: Report) -> None:
+    """Write a phantom as BigBrain's releases are laid out, or finish the one that was begun in `out`.
+
+    Args:
+        out: folder of the release.
+        sections: of the ~20 µm release.
+        tick: told how far it is.
+
+    Raises:
+        InputError: no section, or a folder that holds something else.
+    """
+    if sections < 1:
+        raise InputError(f"a release has at least one section, got {sections}; give --sections a number from 1 up")
+    (plan,) = RELEASE_PHANTOM.brains
+    settings = RELEASE_PHANTOM.model_copy(update={"brains": (plan.model_copy(update={"sections": sections}),)})
+    with locked(out, make=True):
+        build_release(out, settings, tick)
 
 
 def brain_names(listed: str | None) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from gennari.pipeline.learning import VARIANTS, normalisation, weights_path
 from gennari.pipeline.sampling import sections_of
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import BACKGROUND_GREY
-from gennari.sources.sections import read_full, write_labels
+from gennari.sources.sections import write_labels
 from gennari.train.devices import fastest_device
 
 GLASS_MM = 2.0
@@ -44,7 +44,7 @@ def _segment(run: Run, tick: Report) -> list[Path]:
         brain = run.dataset.brain(name)
         hemispheres, atlas = brain.hemispheres(), brain.atlas()
         for section in sections:
-            image = read_full(brain.image_path(section.id), config.spacing_um)
+            image = brain.read_full(section.id, config.spacing_um)
             prior = section_prior(hemispheres, atlas, section, config)
             tissue = near_tissue(image, config.output_stride_px, config.spacing_um)
             for variant, net in nets.items():

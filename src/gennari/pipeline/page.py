@@ -41,7 +41,7 @@ from gennari.sources.atlas import read_atlas
 from gennari.sources.atomic import atomic_path
 from gennari.sources.dataset import Brain
 from gennari.sources.documents import read_json
-from gennari.sources.sections import read_full, read_labels
+from gennari.sources.sections import read_labels
 from gennari.sources.tables import read_pairs, read_patches, read_rows
 
 SHOWN_SECTIONS = 4
@@ -157,7 +157,7 @@ def _panels(run: Run) -> Iterator[SectionPanel]:
 
         yield SectionPanel(
             title=f"brain {name}\nsection {section.id}",
-            image=read_full(brain.image_path(section.id), _shown_um(section)),
+            image=brain.read_full(section.id, _shown_um(section)),
             spacing_um=_shown_um(section),
             maps={
                 "truth": area_map(true_map(brain, section.id, spacing_um)),

@@ -41,6 +41,10 @@ BORDERS_PHANTOM = DEFAULT_PHANTOM.model_copy(update={"brains": DEFAULT_BRAINS[:1
 TINY_PHANTOM = PhantomSettings(
     brains=(BrainPlan(name="P", role="pretext", sections=8), *_labelled(3)), spacing_um=64.0, subdivisions=0
 )
+# one brain in the layout of BigBrain's releases: for trying imports, not for training well
+RELEASE_PHANTOM = EASY_PHANTOM.model_copy(
+    update={"brains": (BrainPlan(name="BigBrain", role="labelled", sections=8),), "subdivisions": 0}
+)
 
 PHANTOMS: Mapping[str, PhantomSettings] = MappingProxyType(
     {

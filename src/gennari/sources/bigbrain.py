@@ -10,6 +10,7 @@ from jaxtyping import Float
 from pydantic import RootModel
 
 from gennari.errors import InputError
+from gennari.frames import Affine, coronal
 from gennari.sources.documents import read_json
 
 LICENCE = (
@@ -19,6 +20,11 @@ LICENCE = (
 )
 IN_PLANE_SPACING_UM = 21.1667
 """Pixel size of the ~20 µm release within a section; between sections it is 20 µm."""
+PM_SPACING_UM = 21.1666667
+"""The same to more digits: over a whole section the rounded one is 0.2 µm off."""
+PM_SHAPE_PX = (5711, 6572)
+PM_LEFT_MM, PM_TOP_MM = -70.677184, -58.788284 + 1e-3 * PM_SPACING_UM * PM_SHAPE_PX[0]
+"""Left and upper edge of each image of the ~20 µm release."""
 SECTION_COUNT = 7404
 MAX_OFF_UM = 6.0
 """A plane farther from its section's centre came by another rule than ours."""
@@ -47,6 +53,15 @@ class _Matrix(RootModel[tuple[_Row, _Row, _Row, _Row]]):
 def section_y_mm(section: int) -> float:
     """The y of a section's plane in mm (docs/coordinates.md: its centre, not the slab's edge)."""
     return -70.02 + 0.02 * section
+
+
+def pm_to_brain(section: int) -> Affine:
+    """SECTION_UM to BRAIN_MM for an image of the ~20 µm release (`pmNNNNo`), from the outer corner of its first pixel.
+
+    Its pixel (row r, col c) has its centre at x = -70.677184 + 0.0211666667 (c + 0.5) and
+    z = -58.788284 + 0.0211666667 (5711 - r - 0.5).
+    """
+    return coronal(section_y_mm(section), PM_LEFT_MM, PM_TOP_MM)
 
 
 def section_of_y(y_mm: float) -> tuple[int, float]:

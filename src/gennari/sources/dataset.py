@@ -16,7 +16,10 @@ from gennari.sources.atlas import read_atlas
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
 from gennari.sources.manifests import BrainManifest, DatasetManifest, Observers, SectionEntry
-from gennari.sources.sections import ZarrSectionReader, open_section, read_labels, write_labels, write_ome_zarr
+from gennari.sources.precomputed import PREFIX
+from gennari.sources.pyramids import PyramidReader
+from gennari.sources.sections import open_section, read_labels, write_labels, write_ome_zarr
+from gennari.sources.stores import is_url
 from gennari.sources.surfaces import read_hemispheres
 
 
@@ -60,7 +63,7 @@ class Dataset:
         """All brains, in the order of the index."""
         return tuple(self.brain(name) for name in self.manifest.brains)
 
-    def open_reader(self, section: Section) -> ZarrSectionReader:
+    def open_reader(self, section: Section) -> PyramidReader:
         """A reader of a section's image, whichever brain it is of."""
         return self.brain(section.brain).open_reader(section)
 
@@ -108,13 +111,28 @@ class Brain:
             raise InputError(f"brain {self.name} has no atlas (brain.json says so); choose a run without the prior")
         return read_atlas(self.folder / "atlas", self.label_set)
 
-    def image_path(self, section: int) -> Path:
-        """Where a section's image stands."""
-        return self.folder / self._entry(section).image
+    def image_location(self, section: int) -> str:
+        """Where a section's image stands: a path, or the URL of an image that stays on its server."""
+        image = self._entry(section).image
+        return image if is_url(image) or image.startswith(PREFIX) else str(self.folder / image)
 
-    def open_reader(self, section: Section) -> ZarrSectionReader:
+    def image_path(self, section: int) -> Path:
+        """Where a section's image stands on this machine; raises InputError for one on a server."""
+        location = self.image_location(section)
+        if is_url(location.removeprefix(PREFIX)):
+            raise InputError(
+                f"the image of section {section} of {self.name} must be a file or folder here, but it is on a server "
+                f"({location}); fetch it first"
+            )
+        return Path(location.removeprefix(PREFIX).removeprefix("file://"))
+
+    def open_reader(self, section: Section) -> PyramidReader:
         """A reader of a section's image; raises InputError as `open_section`."""
-        return open_section(self.image_path(section.id), section)
+        return open_section(self.image_location(section.id), section)
+
+    def read_full(self, section: int, spacing_um: float) -> UInt8[np.ndarray, "h w"]:
+        """A section's whole image on a grid of its own or a coarser spacing; InputError as `PyramidReader.whole`."""
+        return self.open_reader(self.section(section)).whole(spacing_um)
 
     def annotation(self, section: int) -> Path | None:
         """The GeoJSON annotation of a section, None if nobody annotated it."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from gennari.errors import InputError
 from gennari.records import TriangleMesh
+from gennari.sources.atomic import write_text
 
 _COLOURS = {0: "one for all", 1: "one a triangle", 2: "one a vertex"}
 
@@ -39,6 +40,23 @@ def read_mni_obj(path: Path) -> TriangleMesh:
     except ValueError as error:
         raise InputError(f"{path} must hold numbers alone after its 'P', but: {error}; copy it again") from error
     return _mesh(numbers, path)
+
+
+def write_mni_obj(path: Path, mesh: TriangleMesh) -> None:
+    """Write a surface as an MNI .obj file in ASCII, with outward normals and one white for all, atomically."""
+    vertices, faces = mesh.vertices_mm, mesh.faces
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    normals = np.zeros_like(vertices)
+    for k in range(3):
+        np.add.at(normals, faces[:, k], np.cross(b - a, c - a))
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    lines = [f"P 0.3 0.3 0.4 10 1 {len(vertices)}"]
+    lines += [" ".join(f"{value:.6f}" for value in row) for row in vertices]
+    lines += ["", *(" ".join(f"{value:.6f}" for value in row) for row in normals)]
+    lines += ["", str(len(faces)), "0 1 1 1 1", ""]
+    for numbers in (3 * np.arange(1, len(faces) + 1), faces.ravel()):
+        lines += [" ".join(str(value) for value in numbers[k : k + 8]) for k in range(0, len(numbers), 8)]
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _mesh(numbers: np.ndarray, path: Path) -> TriangleMesh:

@@ -1,28 +1,38 @@
-"""Section images as OME-Zarr 0.5 (zarr v3, sharded): writing pyramids and label maps, reading windows of them."""
+"""Section images: a reader for each, by what the file is; writing our own as OME-Zarr 0.5 (zarr v3, sharded)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorstore as ts
 import zarr
-from jaxtyping import Float32, UInt8
-from pydantic import BaseModel, Field
+from jaxtyping import UInt8
 from zarr.codecs import ZstdCodec
 
 from gennari.errors import InputError
-from gennari.records import IGNORE, LabelSet, Section, Window
+from gennari.records import IGNORE, LabelSet, Section
 from gennari.sources.atomic import atomic_path
-from gennari.sources.documents import read_json
-from gennari.sources.resample import area_mean, is_aligned, resample
+from gennari.sources.flat_images import png_pyramid
+from gennari.sources.minc import minc_pyramid
+from gennari.sources.ome_zarr import zarr_pyramid
+from gennari.sources.precomputed import PREFIX, precomputed_pyramid
+from gennari.sources.pyramids import Pyramid, PyramidReader, whole_multiple
+from gennari.sources.resample import area_mean
+from gennari.sources.stores import has_document, is_url
+from gennari.sources.tiff import tiff_pyramid
 
 CHUNK_PX = 512
 SHARD_PX = 4096
 """Chunks are what is read, shards are files; every write here covers whole shards (two writers in one lose data)."""
+MAX_PAD_PX = 1
+"""An image may be larger than its section by so much."""
 _FILL = IGNORE
 """Empty glass and IGNORE: chunks that hold nothing else are not stored."""
+_WHOLE_FILES: Mapping[str, Callable[[str], Pyramid]] = {
+    ".png": png_pyramid,
+    ".mnc": minc_pyramid,
+    ".tif": tiff_pyramid,
+    ".tiff": tiff_pyramid,
+}
 
 
 def write_ome_zarr(path: Path, image: UInt8[np.ndarray, "h w"], spacing_um: float, levels: int = 4) -> None:
@@ -59,95 +69,67 @@ def write_labels(
     _write(path, pyramid, spacing_um, {"image-label": {"colors": colours, "properties": names}})
 
 
-def open_section(path: Path, section: Section) -> "ZarrSectionReader":
-    """A reader of the image at `path`; the pixels are opened at the first read, in the process that reads.
+def open_pyramid(location: str) -> Pyramid:
+    """The stored levels of an image, by what it is; no pixel is read.
+
+    PNG (.png), MINC2 (.mnc), TIFF (.tif, .tiff), neuroglancer precomputed (`precomputed://`, or a folder or address
+    with an `info`), and else OME-Zarr.
+
+    Raises:
+        InputError: there is no such image, or it cannot be one section's.
+    """
+    ending = Path(location).suffix.lower()
+    if not is_url(location) and ending in _WHOLE_FILES:
+        return _WHOLE_FILES[ending](location)
+    if location.startswith(PREFIX) or (ending != ".zarr" and has_document(location, "info")):
+        return precomputed_pyramid(location)
+    return zarr_pyramid(location)
+
+
+def open_section(location: Path | str, section: Section) -> PyramidReader:
+    """A reader of the image at `location`; the pixels are opened at the first read, in the process that reads.
+
+    Where the file says no pixel size, the section's is taken. A pad of one pixel below and right of the section is
+    passed over: one of BigBrain's published images has it.
 
     Raises:
         InputError: there is no such image, or it is not the section's (another shape or pixel size).
     """
-    levels = _levels(path)
-    shape = _open(path / levels[0].path).shape
-    if abs(levels[0].spacing_um / section.spacing_um - 1) > 1e-4 or tuple(shape) != section.shape_px:
+    pyramid = open_pyramid(str(location))
+    shape, said_um = pyramid.shape_px, pyramid.spacing_um
+    pads = [got - known for got, known in zip(shape, section.shape_px, strict=True)]
+    if (said_um and abs(said_um / section.spacing_um - 1) > 1e-4) or not all(0 <= pad <= MAX_PAD_PX for pad in pads):
+        said = f"{tuple(shape)}, {said_um:g} µm" if said_um else f"{tuple(shape)}"
         raise InputError(
-            f"{path} must have the shape and pixel size that the brain's index gives section {section.id} "
-            f"({section.shape_px}, {section.spacing_um:g} µm), got {tuple(shape)}, {levels[0].spacing_um:g} µm; "
+            f"{location} must have the shape and pixel size that the brain's index gives section {section.id} "
+            f"({section.shape_px}, {section.spacing_um:g} µm), got {said}; "
             "was the image replaced without its index?"
         )
-    return ZarrSectionReader(path=path, section=section)
+    return PyramidReader(location=str(location), section=section, open_pyramid=open_pyramid)
 
 
 def read_full(path: Path, spacing_um: float) -> UInt8[np.ndarray, "h w"]:
-    """A whole image at a coarser spacing, area averaged.
+    """A whole image that says its own pixel size, at a coarser spacing, area averaged.
+
+    For sections of a data set, in whatever format, there is `Brain.read_full`.
 
     Args:
-        path: an OME-Zarr image.
+        path: an image.
         spacing_um: a whole multiple of the image's pixel size; the nearest stored level below it is used.
 
     Raises:
         InputError: there is no such image, it is damaged, or the spacing is no multiple of its own.
     """
-    levels = _levels(path)
-    fitting = [level for level in levels if _multiple(spacing_um, level.spacing_um)]
-    if not fitting:
-        raise InputError(
-            f"a whole section is read at a multiple of its own pixel size ({levels[0].spacing_um:g} µm), "
-            f"got {spacing_um:g} µm for {path}; choose a multiple"
-        )
-    level = fitting[-1]
-    image = _fetch(path, _open(path / level.path), (slice(None), slice(None)))
-    return area_mean(image, _multiple(spacing_um, level.spacing_um)) if level.spacing_um != spacing_um else image
+    return whole_multiple(open_pyramid(str(path)), spacing_um, str(path))
 
 
 def read_labels(path: Path) -> tuple[UInt8[np.ndarray, "h w"], float]:
     """The finest level of a label image and its pixel size in µm; raises InputError as `read_full` does."""
-    level = _levels(path)[0]
-    return _fetch(path, _open(path / level.path), (slice(None), slice(None))), level.spacing_um
-
-
-@dataclass(frozen=True, kw_only=True)
-class ZarrSectionReader:
-    """Reads windows of one OME-Zarr section; open handles stay behind when it is pickled.
-
-    Of the pyramid it takes the coarsest level whose pixels fill the window's exactly; for turned or shifted windows the
-    coarsest one at least twice as fine as the window. Levels are rounded to whole grey values (at most 0.5 off).
-    """
-
-    path: Path
-    section: Section
-
-    def read(self, window: Window) -> Float32[np.ndarray, "h w"]:
-        """Grey values 0..255: rotated, area-averaged to the window's spacing, padded with background, never moved.
-
-        Raises:
-            InputError: the stored pixels are damaged.
-            ValueError: the window is of another section.
-        """
-        if (window.brain, window.section) != (self.section.brain, self.section.id):
-            raise ValueError(
-                f"the reader of section {self.section.id} of {self.section.brain} got a window of section "
-                f"{window.section} of {window.brain}; open one reader a section"
-            )
-        level, array = self._stored[_choose(window, [level.spacing_um for level, _ in self._stored])]
-        as_section = replace(self.section, spacing_um=level.spacing_um, shape_px=tuple(array.shape))
-        return resample(
-            lambda r0, r1, c0, c1: _fetch(self.path, array, (slice(r0, r1), slice(c0, c1))), window, as_section
-        )
-
-    @cached_property
-    def _stored(self) -> "list[tuple[_Level, ts.TensorStore]]":
-        return [(level, _open(self.path / level.path)) for level in _levels(self.path)]
-
-    def __getstate__(self) -> Mapping[str, object]:
-        return {"path": self.path, "section": self.section}
-
-
-def _choose(window: Window, spacings_um: Sequence[float]) -> int:
-    """Which level (finest first) a window is read from."""
-    aligned = [k for k, spacing in enumerate(spacings_um) if is_aligned(window, spacing)]
-    if aligned:
-        return aligned[-1]
-    finer = [k for k, spacing in enumerate(spacings_um) if 2 * spacing <= window.spacing_um * (1 + 1e-6)]
-    return finer[-1] if finer else 0
+    pyramid = zarr_pyramid(str(path))
+    if pyramid.spacing_um is None:
+        raise InputError(f"{path} must name the unit of its axes, but it names none; write it again")
+    rows, cols = pyramid.shape_px
+    return pyramid.levels[0].fetch(0, rows, 0, cols), pyramid.spacing_um
 
 
 def _write(
@@ -182,64 +164,3 @@ def _dataset(path: str, spacing_um: float, finest_um: float) -> dict[str, object
     shift = 0.5 * (spacing_um - finest_um)
     transforms = [{"type": "scale", "scale": [spacing_um] * 2}, {"type": "translation", "translation": [shift] * 2}]
     return {"path": path, "coordinateTransformations": transforms}
-
-
-class _Transform(BaseModel):
-    type: str
-    scale: tuple[float, float] | None = None
-
-
-class _Level(BaseModel):
-    path: str
-    transforms: list[_Transform] = Field(alias="coordinateTransformations", min_length=1)
-
-    @property
-    def spacing_um(self) -> float:
-        scale = self.transforms[0].scale
-        if scale is None:
-            got = self.transforms[0].type
-            raise InputError(
-                f"level {self.path} of an OME-Zarr image must begin with a scale, got {got}; write it anew"
-            )
-        return scale[0]
-
-
-class _Multiscale(BaseModel):
-    datasets: list[_Level] = Field(min_length=1)
-
-
-class _Ome(BaseModel):
-    multiscales: list[_Multiscale] = Field(min_length=1)
-
-
-class _Attributes(BaseModel):
-    ome: _Ome
-
-
-class _Group(BaseModel):
-    attributes: _Attributes
-
-
-def _levels(path: Path) -> list[_Level]:
-    return read_json(path / "zarr.json", _Group).attributes.ome.multiscales[0].datasets
-
-
-def _open(path: Path) -> ts.TensorStore:
-    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}}
-    try:
-        return ts.open(spec, open=True, read=True).result()
-    except ValueError as error:  # tensorstore says it in several lines; the first names what is wrong
-        raise InputError(f"{path} must be a zarr array, but it cannot be opened; write the section again") from error
-
-
-def _fetch(path: Path, array: ts.TensorStore, where: tuple[slice, slice]) -> UInt8[np.ndarray, "_ _"]:
-    try:
-        return np.asarray(array[where].read().result())
-    except ValueError as error:
-        raise InputError(f"{path} must hold whole chunks, but one is damaged; write the section again") from error
-
-
-def _multiple(coarse_um: float, fine_um: float) -> int:
-    """How many fine pixels make a coarse one, 0 if no whole number does."""
-    factor = coarse_um / fine_um
-    return round(factor) if round(factor) >= 1 and abs(factor - round(factor)) < 1e-6 * factor else 0
