@@ -2,11 +2,11 @@
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
@@ -64,7 +64,9 @@ def write_tiff(path: Path, image: UInt8[np.ndarray, "h w"], factors: Sequence[in
 class _Page:
     """What is needed to read a part of one page."""
 
-    page: tifffile.TiffPage
+    decode: Callable[..., Any]
+    jpeg_tables: bytes | None
+    inverted: bool
     shape_px: tuple[int, int]
     block_px: tuple[int, int]
     offsets: Sequence[int]
@@ -94,7 +96,9 @@ def _page(path: Path, page: tifffile.TiffPage) -> _Page:
             f"{page.bitspersample} bits{' in separate planes' if planes else ''}; convert it"
         )
     return _Page(
-        page=page,
+        decode=page.decode,
+        jpeg_tables=page.jpegtables,
+        inverted=page.photometric == _MINISWHITE,
         shape_px=shape,
         block_px=block,
         offsets=page.dataoffsets,
@@ -119,12 +123,20 @@ def _levels(path: Path, pages: Sequence[_Page]) -> Iterator[Level]:
 
 
 def _factor(finest: tuple[int, int], shape: tuple[int, int]) -> int:
-    """How many pixels of the finest page make one of this page, 0 if it is no level of the pyramid."""
-    factor = round(max(finest) / max(max(shape), 1))
-    fits = factor >= 1 and all(
-        full // factor <= part <= -(-full // factor) for full, part in zip(finest, shape, strict=True)
-    )
-    return factor if fits else 0
+    """How many pixels of the finest page make one of this page, 0 if it is no level of the pyramid.
+
+    Shapes are rounded, up or down: of several numbers that fit (small pages) a power of two is meant, else the one next
+    to the ratio.
+    """
+    ratio = max(finest) / max(shape)
+    reach = range(max(int(ratio / 2), 1), int(2 * ratio) + 2) if max(shape) < 64 else (int(ratio), int(ratio) + 1)
+    fitting = [
+        factor
+        for factor in reach
+        if factor
+        and all(full // factor <= part <= -(-full // factor) for full, part in zip(finest, shape, strict=True))
+    ]
+    return min(fitting, key=lambda factor: (factor & (factor - 1) != 0, abs(factor - ratio)), default=0)
 
 
 def _fetch(path: Path, page: _Page, r0: int, r1: int, c0: int, c1: int) -> UInt8[np.ndarray, "_ _"]:
@@ -152,11 +164,11 @@ def _block(file: BinaryIO, page: _Page, index: int, path: Path) -> UInt8[np.ndar
     if count > MAX_BLOCK_PX * 4:
         raise InputError(f"{path} must hold tiles that fit into memory, but one takes {count} bytes; write it anew")
     file.seek(page.offsets[index])
-    pixels, _, _ = page.page.decode(file.read(count), index, jpegtables=page.page.jpegtables)
+    pixels, _, _ = page.decode(file.read(count), index, jpegtables=page.jpeg_tables)
     if pixels is None:
         return None
     grey = to_grey(pixels[0, ..., 0] if pixels.shape[-1] == 1 else pixels[0], str(path))
-    return 255 - grey if page.page.photometric == _MINISWHITE else grey
+    return 255 - grey if page.inverted else grey
 
 
 def _lay(out: UInt8[np.ndarray, "h w"], block: UInt8[np.ndarray, "a b"], row: int, col: int) -> None:
