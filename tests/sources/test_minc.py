@@ -78,7 +78,7 @@ def test_values_are_what_the_file_says_they_stand_for(image: np.ndarray, path: P
 
 def test_a_volume_is_refused(path: Path) -> None:
     rewrite(path, np.zeros((3, 4, 5), np.uint8), "zspace,yspace,xspace", yspace={"start": 0.0, "step": 0.02})
-    with pytest.raises(InputError, match="must be one coronal section .* but it has zspace of 3, yspace of 4, xspace"):
+    with pytest.raises(InputError, match=r"must be one coronal section .* but it has zspace of 3, yspace of 4, xspace"):
         minc_section(path)
     rewrite(path, np.zeros((3, 4), np.uint8), "yspace,xspace")
     with pytest.raises(InputError, match="but it has yspace of 3, xspace of 4"):
@@ -104,7 +104,7 @@ def test_an_absurd_size_is_refused_by_the_head(path: Path) -> None:
 
 def test_minc1_is_refused_with_the_mend(path: Path) -> None:
     path.write_bytes(b"CDF\x01" + bytes(100))
-    with pytest.raises(InputError, match="but it is MINC1 .netCDF.; convert it with MINC's `mincconvert -2`"):
+    with pytest.raises(InputError, match=r"but it is MINC1 .netCDF.; convert it with MINC's `mincconvert -2`"):
         minc_section(path)
 
 

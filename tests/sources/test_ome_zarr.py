@@ -28,7 +28,9 @@ def written(
     axes = [{"name": name, "type": "space"} | ({"unit": unit} if unit and name in "yx" else {}) for name in names]
     datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]
     said: dict = {"multiscales": [{"axes": axes, "datasets": datasets}]}
-    group = zarr.create_group(folder / "a.zarr", zarr_format=version, attributes=said if version == 2 else {"ome": said})
+    group = zarr.create_group(
+        folder / "a.zarr", zarr_format=version, attributes=said if version == 2 else {"ome": said}
+    )
     stored = group.create_array("0", shape=pixels.shape, dtype=pixels.dtype, **{"chunks": pixels.shape, **options})
     stored[:] = pixels
     return str(folder / "a.zarr")

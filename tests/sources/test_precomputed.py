@@ -113,7 +113,7 @@ def test_an_address_without_an_image_is_refused(server: str) -> None:
 
 def test_a_server_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(stores._CONTEXT, "http_request_retries", {"max_retries": 1})
-    with pytest.raises(InputError, match="info must come from its server, but: .*check the URL and the connection"):
+    with pytest.raises(InputError, match=r"info must come from its server, but: .*check the URL and the connection"):
         open_pyramid("precomputed://http://127.0.0.1:9/B20_0102")
 
 
@@ -151,5 +151,5 @@ def test_pixels_that_are_not_square_and_chunks_too_large_are_refused(tmp_path: P
     with pytest.raises(InputError, match=r"square pixels, but scale .* has \(2000\.0, 3000\.0, 1\.0\) nm"):
         precomputed_pyramid(str(path))
     path = written(tmp_path / "b", np.zeros((8, 9, 1, 1), np.uint8), chunk_size=[20_000, 20_000, 1])
-    with pytest.raises(InputError, match="a chunk of .* has 20000 x 20000 x 1 px"):
+    with pytest.raises(InputError, match=r"a chunk of .* has 20000 x 20000 x 1 px"):
         precomputed_pyramid(str(path))
