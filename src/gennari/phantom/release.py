@@ -46,7 +46,7 @@ SCALE, POLE_MM, HEIGHT_MM = 0.78, -64.0, 2.0
 """fsaverage5 is larger than BigBrain, which shrank: it is made as small, and its pole and middle are put there."""
 INSIDE_MM = 3.0
 """The first section stands so far inside the occipital pole."""
-FINE_PX, FINE_FACTORS = (4096, 5120), (1, 4, 16, 64)
+FINE_PX, FINE_FACTORS = (2048, 3072), (1, 4, 16, 64)
 """Of the image of 1 µm: a piece, since a whole section has 15 Gpx; its pages have 1, 4, 16 and 64 µm."""
 _WORDS = {"L": "left", "R": "right"}
 _README = """A synthetic brain in the layout of BigBrain's releases, made to try imports on. It is not BigBrain.
