@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from gennari.data import patch_images
 from gennari.data.patch_images import ImagesInMemory, PatchImages, SectionImages
 from gennari.frames import coronal
 from gennari.records import PatchTable, Section, Window
+from gennari.sources.flat_images import write_png
 from gennari.sources.resample import resample
+from gennari.sources.sections import open_section
 
 PLACES = [("P", 2, 0.0), ("A", 1, 90.0), ("P", 2, 180.0), ("P", 1, -90.0), ("P", 2, 0.0)]
 
@@ -95,6 +98,21 @@ def test_only_so_many_sections_stay_open(monkeypatch: pytest.MonkeyPatch) -> Non
     for row in (1, 3, 0):
         np.testing.assert_array_equal(images.read(np.array([row]))[0], expected(row))
     assert list(images._open) == [("P", 1), ("P", 2)]
+
+
+def test_images_that_are_decoded_as_a_whole_stay_only_as_far_as_memory_goes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for section in sections():
+        write_png(tmp_path / f"{section.brain}{section.id}.png", picture(section))
+    images = replace(
+        source(), open_reader=lambda section: open_section(tmp_path / f"{section.brain}{section.id}.png", section)
+    )
+    for held, left in ((2 * 3600, [("P", 1), ("P", 2)]), (3600, [("P", 2)]), (0, [("P", 2)])):
+        monkeypatch.setattr(patch_images, "HELD_BYTES", held)
+        for row in (1, 3, 0):
+            np.testing.assert_array_equal(images.read(np.array([row]))[0], expected(row))
+        assert list(images._open) == left
 
 
 def test_a_pickled_source_reads_the_same_and_carries_no_reader() -> None:

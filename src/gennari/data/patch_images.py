@@ -10,9 +10,12 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from gennari.records import PatchTable, Section, SectionReader, Window
+from gennari.sources.pyramids import PyramidReader
 
 OPEN_READERS = 256
 """Sections that one source keeps open at a time; the one opened first is closed first."""
+HELD_BYTES = 2**30
+"""Images that are decoded as a whole (PNG, MINC2) stay with their reader: so much of them is kept, or the last one."""
 
 
 @runtime_checkable
@@ -120,9 +123,11 @@ class SectionImages:
 
     def _reader(self, place: tuple[str, int]) -> SectionReader:
         if place not in self._open:
-            if len(self._open) >= OPEN_READERS:
+            reader = self.open_reader(self._known[place])
+            room = HELD_BYTES - _held_bytes(reader)
+            while self._open and (len(self._open) >= OPEN_READERS or sum(map(_held_bytes, self._open.values())) > room):
                 del self._open[next(iter(self._open))]
-            self._open[place] = self.open_reader(self._known[place])
+            self._open[place] = reader
         return self._open[place]
 
     def _window(self, row: int) -> Window:
@@ -151,6 +156,10 @@ class SectionImages:
 
     def __getstate__(self) -> dict[str, object]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _held_bytes(reader: SectionReader) -> int:
+    return reader.held_bytes if isinstance(reader, PyramidReader) else 0
 
 
 def check_rows(rows: Int[np.ndarray, "m"], count: int) -> None:
