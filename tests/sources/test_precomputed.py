@@ -2,6 +2,7 @@ import functools
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,14 @@ from gennari.sources.sections import open_pyramid, open_section, write_ome_zarr
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if "stalls" in self.path:
+            time.sleep(5)
+        if "breaks" in self.path:
+            self.send_error(500)
+        else:
+            super().do_GET()
+
     def log_message(self, *arguments: object) -> None:
         pass
 
@@ -115,6 +124,15 @@ def test_a_server_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(stores._CONTEXT, "http_request_retries", {"max_retries": 1})
     with pytest.raises(InputError, match=r"info must come from its server, but: .*check the URL and the connection"):
         open_pyramid("precomputed://http://127.0.0.1:9/B20_0102")
+
+
+def test_a_server_that_stalls_or_breaks_is_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(stores._CONTEXT, "http_request_retries", {"max_retries": 1})
+    with pytest.raises(InputError, match=r"breaks/info must come from its server, but: .*500"):
+        open_pyramid(f"precomputed://{server}/breaks")
+    monkeypatch.setattr(stores, "TIMEOUT_S", 0.3)
+    with pytest.raises(InputError, match="stalls/info must come from its server, but: TimeoutError"):
+        open_pyramid(f"precomputed://{server}/stalls")
 
 
 def test_an_answer_that_is_no_json_is_refused(server: str, tmp_path: Path) -> None:

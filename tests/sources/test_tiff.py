@@ -40,7 +40,7 @@ def test_tiles_that_are_not_stored_are_glass_or_what_the_file_says(image: np.nda
     def tiles():
         yield from (image[:64, :64], None, None, image[64:128, 64:128])
 
-    for extra, fill in (((), 255), ([(42113, "s", 0, "7", True)], 7)):
+    for extra, fill in (((), 255), ([(42113, "s", 0, "7", True)], 7), ([(42113, "s", 0, "-9", True)], 255)):
         options = {"tile": (64, 64), "compression": "zlib", "photometric": "minisblack", "extratags": extra}
         tifffile.imwrite(tmp_path / "a.tif", tiles(), shape=(128, 128), dtype=np.uint8, **options)
         expected = np.full((128, 128), fill)

@@ -103,8 +103,15 @@ def _page(path: Path, page: tifffile.TiffPage) -> _Page:
         block_px=block,
         offsets=page.dataoffsets,
         counts=page.databytecounts,
-        absent=float(page.nodata) if _GDAL_NODATA in page.tags else BACKGROUND_GREY,
+        absent=_absent(page),
     )
+
+
+def _absent(page: tifffile.TiffPage) -> float:
+    """The grey value of what is not stored (tifffile's own answer is 0 where the file names none or no grey value)."""
+    tag = page.tags.get(_GDAL_NODATA)
+    named = str(tag.value).strip("\0 ") if tag is not None else ""
+    return float(named) if named.isdecimal() and int(named) <= 255 else BACKGROUND_GREY
 
 
 def _levels(path: Path, pages: Sequence[_Page]) -> Iterator[Level]:
