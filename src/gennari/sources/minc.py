@@ -166,12 +166,14 @@ def _axes(file: h5py.File, path: Path) -> tuple[_Axis, _Axis]:
     """The dimensions xspace and zspace of the image; all others must have one element."""
     try:
         image = file["minc-2.0/image/0/image"]
-        names = image.attrs["dimorder"].decode().split(",")[: len(image.shape)]
+        if not isinstance(image, h5py.Dataset):
+            raise TypeError("its image is a group")
+        names = bytes(np.bytes_(image.attrs["dimorder"])).decode().split(",")[: len(image.shape)]
         axes = {name: _axis(file, name, place, int(image.shape[place])) for place, name in enumerate(names)}
     except _DAMAGE as error:
         raise _damaged(path, error) from error
-    others = [f"{name} of {axis.length}" for name, axis in axes.items() if name not in ("xspace", "zspace")]
-    if not {"xspace", "zspace"} <= set(axes) or any(axes[o.split()[0]].length > 1 for o in others):
+    deep = [name for name, axis in axes.items() if name not in ("xspace", "zspace") and axis.length > 1]
+    if deep or not {"xspace", "zspace"} <= set(axes):
         got = ", ".join(f"{name} of {axis.length}" for name, axis in axes.items())
         raise InputError(
             f"{path} must be one coronal section (xspace and zspace, no y or a single one), but it has {got}; "
@@ -182,8 +184,10 @@ def _axes(file: h5py.File, path: Path) -> tuple[_Axis, _Axis]:
 
 def _axis(file: h5py.File, name: str, place: int, length: int) -> _Axis:
     attributes = file[f"minc-2.0/dimensions/{name}"].attrs
-    step = float(attributes["step"]) if "step" in attributes else None
-    return _Axis(place=place, length=length, start_mm=float(attributes.get("start", 0.0)), step_mm=step)
+    step_mm, start_mm = (
+        float(np.ravel(np.asarray(attributes[key]))[0]) if key in attributes else None for key in ("step", "start")
+    )
+    return _Axis(place=place, length=length, start_mm=start_mm or 0.0, step_mm=step_mm)
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

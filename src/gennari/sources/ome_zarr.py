@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from gennari.errors import InputError
 from gennari.sources.grey import CHANNELS, to_grey
 from gennari.sources.pyramids import Level, Pyramid, check_block
-from gennari.sources.stores import document, has_document, open_array, read_part
+from gennari.sources.stores import chunk_shape, document, has_document, open_array, read_part
 
 UNITS_UM = {
     "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6, "angstrom": 1e-4,
@@ -129,8 +129,7 @@ def _check(array: ts.TensorStore, names: list[str], where: str) -> None:
         raise InputError(
             f"{where} must hold grey or RGB values of 8 bits, but it holds {array.dtype.name}; scale it to 0..255"
         )
-    chunk = array.chunk_layout.read_chunk.shape
-    check_block(tuple(chunk or array.shape), f"a chunk of {where}", "write the image anew in chunks, such as 512 x 512")
+    check_block(chunk_shape(array), f"a chunk of {where}", "write the image anew in chunks, such as 512 x 512")
 
 
 def _fetch(

@@ -12,7 +12,7 @@ from gennari.errors import InputError
 from gennari.records import BACKGROUND_GREY
 from gennari.sources.grey import to_grey
 from gennari.sources.pyramids import Level, Pyramid, check_block
-from gennari.sources.stores import TIMEOUT_S, document, open_array, read_part
+from gennari.sources.stores import TIMEOUT_S, chunk_shape, document, open_array, read_part
 
 PREFIX = "precomputed://"
 _Three = tuple[float, float, float]
@@ -94,7 +94,7 @@ def _across(info: _Info, place: str) -> int:
 def _fetch(opened: _Opened, across: int, place: str, r0: int, r1: int, c0: int, c1: int) -> UInt8[np.ndarray, "_ _"]:
     array = opened.array()
     col, row = (axis for axis in range(3) if axis != across)
-    origin, chunk = array.domain.origin, array.chunk_layout.read_chunk.shape
+    origin, chunk = array.domain.origin, chunk_shape(array)
     channels = array.shape[3]
     out = np.full((r1 - r0, c1 - c0, channels), BACKGROUND_GREY, np.uint8)
     asked = []

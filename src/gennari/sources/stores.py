@@ -76,6 +76,12 @@ def open_array(location: str, driver: str, more: Mapping[str, object]) -> ts.Ten
         ) from error
 
 
+def chunk_shape(array: ts.TensorStore) -> tuple[int, ...]:
+    """Shape of what is read at once; of the whole array where it is not chunked."""
+    chunk = array.chunk_layout.read_chunk.shape or array.shape
+    return tuple(size if part is None else part for part, size in zip(chunk, array.shape, strict=True))
+
+
 def read_part(array: ts.TensorStore, location: str) -> np.ndarray:
     """The pixels of an (indexed) array; raises InputError where a chunk is damaged or a server does not answer."""
     try:

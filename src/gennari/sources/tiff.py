@@ -76,7 +76,7 @@ class _Page:
 
 def _pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
     first = file.pages.first
-    below = list(first.pages) if first.subifds else []
+    below = list(first.pages) if first.subifds and first.pages is not None else []
     return [first, *(page.aspage() for page in (below or list(file.pages)[1:]))]
 
 
