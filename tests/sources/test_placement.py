@@ -11,7 +11,7 @@ from gennari.sources.bigbrain import PM_SHAPE_PX, PM_SPACING_UM, section_y_mm
 from gennari.sources.flat_images import write_png
 from gennari.sources.minc import write_minc
 from gennari.sources.placement import Placement, place_section, read_affine
-from gennari.sources.section_files import find_sections
+from gennari.sources.section_files import SectionFile, find_sections
 from gennari.sources.sections import write_ome_zarr
 
 FRAME = Placement(y0_mm=-70.02, y_step_mm=0.02, left_mm=-5.0, top_mm=6.0)
@@ -119,6 +119,22 @@ def test_the_plane_of_a_bigbrain_section_is_that_of_its_number(tmp_path: Path) -
         placed(tmp_path / "B20_0102.tif")
 
 
+def test_an_aligned_section_elsewhere_takes_the_plane_of_its_number_too(tmp_path: Path) -> None:
+    # as the URL of a precomputed image ends, whose affine is kept here
+    matrix = [[0.001, 0, 0, -30.0], [0, 0, 0.02, section_y_mm(102) + 0.005], [0, -0.001, 0, 20.0], [0, 0, 0, 1]]
+    given = affine(tmp_path / "mine.json", matrix)
+    folder = tmp_path / "B20_0102"
+    write_ome_zarr(folder / "precomputed", np.zeros((40, 50), np.uint8), 1.0)
+    file = SectionFile(102, str(folder / "precomputed"))
+    section = place_section(file, "A", Placement(affine=str(given)))
+    assert section.to_brain.matrix[1, 3] == section_y_mm(102)
+    affine(given, [*matrix[:1], [0, 0, 0.02, section_y_mm(150)], *matrix[2:]])
+    with pytest.raises(
+        InputError, match=r"must give the plane of section 102, y = -67\.98 mm, but it gives y = -67\.02"
+    ):
+        place_section(file, "A", Placement(affine=str(given)))
+
+
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [
@@ -172,7 +188,9 @@ def test_a_section_wider_than_any_brain_is_refused(tmp_path: Path) -> None:
         placed(path, Placement(affine=str(given)))
 
 
-def test_half_a_place_and_absurd_sizes_are_refused() -> None:
+def test_half_a_place_two_places_and_absurd_sizes_are_refused() -> None:
+    with pytest.raises(InputError, match="the place of a section is said once, got --affine and numbers"):
+        Placement(affine="a.json", y0_mm=1.0)
     with pytest.raises(InputError, match="all of --y0-mm, --y-step-mm, --left-mm and --top-mm, got 2 of them"):
         Placement(y0_mm=1.0, top_mm=2.0)
     for spacing_um in (0.0, -1.0, 1e5):

@@ -1,11 +1,12 @@
 """`gennari import sections`: index section images where they stand."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from gennari.cli.progress import progress
 from gennari.pipeline.importing import import_sections
 from gennari.records import Quality
-from gennari.sources.manifests import Role
+from gennari.sources.manifests import Role, SectionEntry
 from gennari.sources.placement import Placement
 from gennari.sources.section_files import parse_ids
 
@@ -66,8 +67,12 @@ def sections(
             quality=quality,
             licence=licence,
         )
+    print(_summary(entries, brain, dataset))
+
+
+def _summary(entries: Sequence[SectionEntry], brain: str, dataset: Path) -> str:
     numbers, sizes = [entry.id for entry in entries], sorted({entry.spacing_um for entry in entries})
-    print(
+    return (
         f"{len(entries)} section(s) of {brain}, {min(numbers)} to {max(numbers)}, at "
         f"{' and '.join(f'{size:g}' for size in sizes)} µm, are in {dataset}; the images stay where they are"
     )

@@ -1,5 +1,6 @@
 """Where an imported section lies in its brain: by its name, its header, an affine beside it, or what the user says."""
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,8 @@ class Placement:
     def __post_init__(self) -> None:
         if self.spacing_um is not None and not 0 < self.spacing_um < 1e4:
             raise InputError(f"a pixel size lies between 0 and 10000 µm, got {self.spacing_um:g}; correct --spacing-um")
+        if self.affine is not None and any(value is not None for value in self._frame):
+            raise InputError("the place of a section is said once, got --affine and numbers; leave one of the two out")
         if 0 < sum(value is not None for value in self._frame) < 4:
             raise InputError(
                 "the place of coronal sections takes all of --y0-mm, --y-step-mm, --left-mm and --top-mm, got "
@@ -92,7 +95,8 @@ def place_section(file: SectionFile, brain: str, placement: Placement, quality: 
     released = named and to_brain is None and beside is None
     shape = pyramid.shape_px
     if beside is not None:
-        to_brain, affine_um = read_affine(beside, file.id if path.name.startswith("B20_") else None)
+        aligned = re.search(rf"B20_{file.id:04d}\b", file.location) is not None
+        to_brain, affine_um = read_affine(beside, file.id if aligned else None)
     if released:
         to_brain, affine_um, shape = _released(file, shape, placement.spacing_um or pyramid.spacing_um)
     if to_brain is None:
@@ -141,7 +145,12 @@ def read_affine(path: Path, listed: int | None = None) -> tuple[Affine, float]:
     out[:3, 2] = 1e-3 * normal / np.linalg.norm(normal) * (1 if normal[1] >= 0 else -1)
     out[:3, 3] = matrix[:3, 3]
     if listed is not None:
-        out[1, 3] = section_y_mm(section_of_affine(path))
+        if section_of_affine(path) != listed:
+            raise InputError(
+                f"{path} must give the plane of section {listed}, y = {section_y_mm(listed):.2f} mm, but it gives "
+                f"y = {matrix[1, 3]:.2f}; take the affine that came with the image"
+            )
+        out[1, 3] = section_y_mm(listed)
     return Affine(matrix=out, source=Frame.SECTION_UM, target=Frame.BRAIN_MM), float(1e3 * sizes_mm.mean())
 
 
