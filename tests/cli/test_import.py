@@ -19,6 +19,13 @@ def scans(rng: np.random.Generator, tmp_path: Path) -> Path:
     return tmp_path / "scans"
 
 
+def test_each_kind_has_its_line(gennari) -> None:
+    lines = gennari("import", "--help").out.splitlines()
+    for kind in ("sections", "surfaces", "atlas", "annotations"):
+        (line,) = [line for line in lines if line.startswith(f"│ {kind} ")]
+        assert len(line.strip("│ ").split()) > 3
+
+
 def test_every_option_reaches_the_data_set(gennari, scans: Path, tmp_path: Path) -> None:
     said = gennari(
         "import", "sections", scans, "--brain", "R3", "--dataset", tmp_path / "data", "--role", "pretext",

@@ -4,6 +4,9 @@ from cyclopts import App
 
 _SUMMARIES = {
     "sections": "Index section images where they stand: PNG, MINC2, TIFF, OME-Zarr, precomputed.",
+    "surfaces": "Pial and white surfaces of a brain: GIfTI, MNI .obj, FreeSurfer.",
+    "atlas": "Where areas are expected: maps by vertex, NIfTI, siibra.",
+    "annotations": "What experts drew: QuPath, label images, OME-Zarr labels, microdraw, napari, sands.",
 }
 
 app = App(name="import", help="Bring your own sections, surfaces, atlas and annotations into a data set.")
