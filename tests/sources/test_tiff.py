@@ -6,6 +6,7 @@ import pytest
 import tifffile
 
 from gennari.errors import InputError
+from gennari.sources import tiff
 from gennari.sources.resample import area_mean
 from gennari.sources.tiff import tiff_pyramid, write_tiff
 
@@ -46,6 +47,17 @@ def test_tiles_that_are_not_stored_are_glass_or_what_the_file_says(image: np.nda
         expected = np.full((128, 128), fill)
         expected[:64, :64], expected[64:, 64:] = image[:64, :64], image[64:128, 64:128]
         np.testing.assert_array_equal(fetched(tmp_path / "a.tif"), expected)
+
+
+def test_the_factor_of_a_level_is_told_by_its_shape() -> None:
+    for finest in ((140_003, 120_001), (5711, 6572), (330, 451)):
+        for factor in (1, 2, 4, 16, 64, 256):
+            down = tuple(side // factor for side in finest)
+            up = tuple(-(-side // factor) for side in finest)
+            assert tiff._factor(finest, down) == tiff._factor(finest, up) == factor
+    assert tiff._factor((9000, 12_000), (3000, 4000)) == 3
+    assert tiff._factor((9000, 12_000), (3000, 4010)) == 0
+    assert tiff._factor((9000, 12_000), (12_000, 16_000)) == 0
 
 
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw", "zstd"])

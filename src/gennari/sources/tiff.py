@@ -135,15 +135,13 @@ def _factor(finest: tuple[int, int], shape: tuple[int, int]) -> int:
     Shapes are rounded, up or down: of several numbers that fit (small pages) a power of two is meant, else the one next
     to the ratio.
     """
-    ratio = max(finest) / max(shape)
-    reach = range(max(int(ratio / 2), 1), int(2 * ratio) + 2) if max(shape) < 64 else (int(ratio), int(ratio) + 1)
+    full, part = max(finest), max(shape)
     fitting = [
         factor
-        for factor in reach
-        if factor
-        and all(full // factor <= part <= -(-full // factor) for full, part in zip(finest, shape, strict=True))
+        for factor in range(max(full // (part + 1), 1), full // max(part - 1, 1) + 2)
+        if all(whole // factor <= some <= -(-whole // factor) for whole, some in zip(finest, shape, strict=True))
     ]
-    return min(fitting, key=lambda factor: (factor & (factor - 1) != 0, abs(factor - ratio)), default=0)
+    return min(fitting, key=lambda factor: (factor & (factor - 1) != 0, abs(factor - full / part)), default=0)
 
 
 def _fetch(path: Path, page: _Page, r0: int, r1: int, c0: int, c1: int) -> UInt8[np.ndarray, "_ _"]:
