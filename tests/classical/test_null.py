@@ -43,7 +43,7 @@ def test_few_homogeneous_ribbons_have_a_border_and_by_f_nearly_all_have():
 
 @pytest.mark.slow
 def test_at_most_33_of_400_homogeneous_ribbons_have_a_border():
-    assert stats.binom.ppf(0.999, 400, 0.05) == 33
+    assert stats.binom.cdf(33, 400, 0.05) > 0.99  # 33 is asked for; 99.9 % would be 35
     assert null_counts(400, 25.0)[0] <= 33
 
 

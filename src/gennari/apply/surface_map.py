@@ -120,9 +120,8 @@ def vertex_majority(
     """The label most places around a vertex bear, of equal ones the lowest; else as `vertex_means`, -1 for NaN."""
     known = labels >= 0
     count = int(labels.max(initial=0)) + 1
-    votes = _shares(face[known], weights[known], hemisphere) @ (labels[known][:, None] == np.arange(count)).astype(
-        float
-    )
+    given = (labels[known][:, None] == np.arange(count)).astype(float)
+    votes = _shares(face[known], weights[known], hemisphere) @ given
     has = (votes.sum(axis=1) > 0) & ~hemisphere.medial_wall
     return np.where(has, votes.argmax(axis=1), -1)[_nearest_known(has, hemisphere, reach_mm)]
 

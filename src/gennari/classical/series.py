@@ -15,6 +15,8 @@ OUTER, INNER = 0.1, 0.95
 edge would be part of the profile wherever the surface lies a pixel off."""
 SLACK = 0.25
 """0.6 mm of a cortex of 2.5 mm: registrations are off by 0.1 to 0.5 mm."""
+FLAT = 1e-9
+"""Slopes below this share of the highest value are rounding of the interpolation."""
 GLASS_SHARE = 1 / 3
 """Tissue whose index is below this share of the piece's median is lost or torn."""
 
@@ -89,7 +91,8 @@ def _describable(profiles: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "n"]:
     if not known.any():
         return known
     slope = np.abs(np.gradient(profiles, axis=1))
-    moments = ((profiles > 0).sum(axis=1) >= 2) & ((slope > 0).sum(axis=1) >= 2) & ~(profiles < 0).any(axis=1)
+    steep = slope > FLAT * np.nanmax(np.abs(profiles))
+    moments = ((profiles > 0).sum(axis=1) >= 2) & (steep.sum(axis=1) >= 2) & ~(profiles < 0).any(axis=1)
     mean = profiles.mean(axis=1)
     tissue = mean >= GLASS_SHARE * np.median(mean[known])
     return np.asarray(known & moments & tissue)

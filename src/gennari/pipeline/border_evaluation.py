@@ -11,7 +11,7 @@ from gennari.apply.borders import border_scores
 from gennari.apply.confounds import Confounds, confounds_of, shares_of_peaks
 from gennari.errors import InputError
 from gennari.execute import Report, Tick
-from gennari.metrics.border_places import UNKNOWN, gaps_of, rotated
+from gennari.metrics.border_places import UNKNOWN, rotated
 from gennari.metrics.border_scores import BorderTruth, border_truth
 from gennari.metrics.resampling import nested_draws
 from gennari.pipeline.border_controls import (
@@ -25,7 +25,7 @@ from gennari.pipeline.border_controls import (
     features_stage,
     plain_scores,
 )
-from gennari.pipeline.border_detection import DETECT_STAGE, without_confounds
+from gennari.pipeline.border_detection import DETECT_STAGE, place_gaps, without_confounds
 from gennari.pipeline.border_places import Ask, borders_path, read_asked_places, read_features
 from gennari.pipeline.border_tables import (
     EVALUATION,
@@ -129,8 +129,7 @@ def question_of(
     """What all methods are asked on these labels; the same draws of sections for all."""
     label_set = run.dataset.label_set
     ids, section = np.unique(places.patches.section, return_inverse=True)
-    gaps = gaps_of(places.piece, places.arc_mm, places.length_mm, places.closed)
-    truth = border_truth(label, gaps, section, label_set.first_area)
+    truth = border_truth(label, place_gaps(places), section, label_set.first_area)
     return Question(
         truth=truth, train=split == "train", test=split == wanted, names=label_set.names,
         drawn=_draws(section, split == wanted, len(ids), np.random.default_rng([run.experiment.seed, _DRAWN])),

@@ -1,6 +1,6 @@
 """The figures of borders, from saved files and the sections' images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -50,14 +50,18 @@ def border_pictures(saved: SavedBorders) -> Iterator[Picture]:
     yield "ribbons", "The ribbon of neighbouring sections", _RIBBONS, _ribbons(saved, sections)
     yield "arc", "Along one piece of ribbon", _ARC, _arc(saved, shown_piece(saved, sections))
     hemispheres = saved.brain.hemispheres()
-    areas = None if saved.truth is None else _on_vertices(saved, saved.truth.label.astype(int), hemispheres)
+    areas = (
+        None
+        if saved.truth is None
+        else _on_surfaces(saved, saved.truth.label.astype(int), hemispheres, vertex_majority)
+    )
     maps = {"raw": saved.gaps.score, "confounds out": saved.gaps.partial}
-    means = {name: _means(saved, score, hemispheres) for name, score in maps.items()}
+    means = {name: _on_surfaces(saved, score, hemispheres, vertex_means) for name, score in maps.items()}
     yield "surface", "Where neighbouring cortex differs", _SURFACE, score_map(hemispheres, means, _SCORE, areas)
     yield "curves", "Borders followed over sections", _CURVES, _curves(saved, hemispheres, areas)
     rng = np.random.default_rng([saved.run.experiment.seed, _KINDS_SEED])
     found = feature_clusters(read_features(saved.run), KINDS, rng)
-    kinds = {f"{KINDS} groups": _on_vertices(saved, found.label, hemispheres)}
+    kinds = {f"{KINDS} groups": _on_surfaces(saved, found.label, hemispheres, vertex_majority)}
     caption = f"{_KINDS} {found.within_share:.0%} of the features' variance are left within groups."
     yield "kinds", "Groups of like features", caption, kinds_map(hemispheres, kinds, KINDS, areas)
 
@@ -205,29 +209,20 @@ def _curves(saved: SavedBorders, hemispheres: Sequence[Hemisphere], areas: Seque
             recurrent=bool(accepted.recurrent[members].all()),
         )  # fmt: skip
         curves.append(curve)
-    looked = _means(saved, np.where(saved.wanted, 1.0, np.nan), hemispheres)
+    looked = _on_surfaces(saved, np.where(saved.wanted, 1.0, np.nan), hemispheres, vertex_means)
     return curves_on_surface(hemispheres, curves, looked, areas)
 
 
-def _means(
-    saved: SavedBorders, values: Float[np.ndarray, "n"], hemispheres: Sequence[Hemisphere]
-) -> list[Float[np.ndarray, "_"]]:
-    """Means at the vertices of the left and right surface of values at places."""
+def _on_surfaces(
+    saved: SavedBorders,
+    values: np.ndarray,
+    hemispheres: Sequence[Hemisphere],
+    onto: Callable[[np.ndarray, np.ndarray, np.ndarray, Hemisphere, float], np.ndarray],
+) -> list[np.ndarray]:
+    """Values of places at the vertices of the left and right surface, by `vertex_means` or `vertex_majority`."""
     patches = saved.places.patches
-    return [
-        vertex_means(values[own], patches.face[own], patches.weights[own], hemisphere, REACH_MM)
-        for index, hemisphere in enumerate(hemispheres)
-        for own in ((patches.side == index) & (patches.face >= 0),)
-    ]
-
-
-def _on_vertices(
-    saved: SavedBorders, labels: Int[np.ndarray, "n"], hemispheres: Sequence[Hemisphere]
-) -> list[Int[np.ndarray, "_"]]:
-    """Labels of places, most of them deciding, on the left and right surface."""
-    patches = saved.places.patches
-    return [
-        vertex_majority(labels[own], patches.face[own], patches.weights[own], hemisphere, REACH_MM)
-        for index, hemisphere in enumerate(hemispheres)
-        for own in ((patches.side == index) & (patches.face >= 0),)
-    ]
+    found = []
+    for index, hemisphere in enumerate(hemispheres):
+        own = (patches.side == index) & (patches.face >= 0)
+        found.append(onto(values[own], patches.face[own], patches.weights[own], hemisphere, REACH_MM))
+    return found

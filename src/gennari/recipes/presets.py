@@ -73,8 +73,8 @@ TINY = DEMO.model_copy(
 DEFAULT = DEMO.model_copy(update={"name": "default", "area_split": SplitSettings(blocks=2, draws=200)})
 
 # borders along the ribbon, on one brain with closely spaced sections: two runs of 15 of the 240 are held out, the first
-# of which cuts hOc1/hOc2; patches are upright, as profiles are; many seen seldom and the paper's alpha, as in the table's
-# recipe and for its reasons. Weights are kept on the way: does a better predictor show more borders?
+# of which cuts hOc1/hOc2; patches are upright, as profiles are; many seen seldom and the paper's alpha, as in the
+# table's recipe and for its reasons. Weights are kept on the way: does a better predictor show more borders?
 BORDERS_SMALL = DEFAULT.model_copy(
     update={
         "name": "borders-small",

@@ -118,9 +118,10 @@ def lay_flat(piece: Unrolled, image: Float[np.ndarray, "h w"], spacing_um: float
         spacing_um: of the image.
     """
     places = piece.centre_um / spacing_um - 0.5
-    known = np.isfinite(places).all(axis=-1)
+    # pixels reach half a pixel beyond their centres: there the outermost one's value holds
+    known = np.asarray(((places >= -0.5) & (places <= np.array(image.shape) - 0.5)).all(axis=-1))  # NaN is neither
     values = np.full(known.shape, np.nan)
-    values[known] = map_coordinates(image.astype(float), places[known].T, order=1, cval=np.nan)
+    values[known] = map_coordinates(image.astype(float), places[known].T, order=1, mode="nearest")
     return values
 
 
