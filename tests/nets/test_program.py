@@ -17,7 +17,7 @@ def trained(config: TextureConfig) -> AreaUNet:
     side = unet_sizes(config, 48).atlas_px
     with torch.no_grad():
         net(torch.randn(4, 1, 48, 48, generator=generator), torch.rand(4, 3, side, side, generator=generator))
-    return net.eval()
+    return net.eval().to(memory_format=torch.channels_last)  # as `load_area_unet` gives it
 
 
 @pytest.mark.parametrize("config", [SAME, VALID], ids=["same", "valid"])

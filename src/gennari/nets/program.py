@@ -1,5 +1,6 @@
 """A trained U-Net as a program of torch.export: grey values in, probabilities out, no code of ours needed to run it."""
 
+import copy
 from pathlib import Path
 
 import torch
@@ -45,7 +46,9 @@ def write_program(path: Path, net: AreaUNet, mean: float, std: float, window_px:
     Raises:
         ValueError: the difference is above TOLERANCE.
     """
-    whole = GreyToProbabilities(net, mean, std).eval()
+    # weights of a net that is laid out channels last are kept in a way that the file's reader warns of
+    plain = copy.deepcopy(net).to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
+    whole = GreyToProbabilities(plain, mean, std).eval()
     with torch.no_grad():
         program = _export(whole, _windows(net, window_px, with_atlas, 2))
         with atomic_path(path) as temporary:

@@ -162,8 +162,8 @@ Maps of run `{run}`, variant `{variant}`, by `gennari export`. Licence of the da
 |---|---|---|
 | `sections/` | a section at the map's pixel size as OME-Zarr 0.5, with `labels/areas`; beside it, if kept, the \
 probabilities (c, y, x), 255 is certain | napari, Fiji, QuPath |
-| `geojson/` | outlines in pixels of the section's finest image; not annotated means nothing is said | QuPath (drag the \
-file onto the image) |
+| `geojson/` | outlines in pixels of the section's finest image; not annotated means nothing is said | QuPath \
+(drag the file onto the image) |
 | `neuroglancer/` | precomputed image and segmentation with names, and `state.json` | neuroglancer: \
 `https://neuroglancer-demo.appspot.com/#!<address of state.json>` |
 | `siibra/` | section descriptions | `siibra.from_json`, siibra-explorer |

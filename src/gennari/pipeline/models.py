@@ -101,8 +101,9 @@ class Model:
         """One sentence that says what is used, for whoever is about to read maps of it."""
         kind = "the small model that ships with gennari" if self.folder == shipped_folder() else f"{self.folder}"
         warning = ", which is synthetic: its maps of real tissue are a first look and no result"
+        told = f"{self.config.data}{warning if self.config.synthetic else ''}"
         return (
-            f"uses {kind} ({self.config.name}), trained on {self.config.data}{warning if self.config.synthetic else ''}. "
+            f"uses {kind} ({self.config.name}), trained on {told}. "
             f"Licence of that data: {self.config.data_licence.rstrip('. ')}."
         )
 
