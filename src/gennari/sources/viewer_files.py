@@ -1,10 +1,8 @@
 """Small JSON files that tell viewers where the volumes are: a neuroglancer state, a siibra section."""
 
-from collections.abc import Mapping
-
 from gennari.errors import InputError
 from gennari.records import LabelSet, Section
-from gennari.sources.precomputed_files import SLAB_UM, brain_nm, segment_id
+from gennari.sources.precomputed_files import SLAB_UM, segment_id
 
 BIGBRAIN_SPACE = "minds/core/referencespace/v1.0.0/a1655b99-82f1-420f-a3c2-fe80fd4c8588"
 """How siibra calls BigBrain's histological space."""
@@ -53,6 +51,8 @@ def neuroglancer_state(
 def siibra_section(section: Section, image_url: str, space: str, licence: str) -> dict[str, object]:
     """A section as siibra's configurations describe one; `siibra.from_json` gives it as a feature.
 
+    It names no bounding box: siibra reads that from the volume, and looks a given one's space up on a server.
+
     Args:
         section: whose.
         image_url: http(s) address of the precomputed image; siibra finds transform.json there.
@@ -73,21 +73,7 @@ def siibra_section(section: Section, image_url: str, space: str, licence: str) -
         "name": f"{section.brain} {section.id:04d}",
         "modality": "cell body staining",
         "space": {"@id": space},
-        "boundingbox": _bounding_box(section, space),
         "providers": {"neuroglancer/precomputed": image_url},
         "description": f"Section {section.id} of {section.brain}. Licence of the data: {licence}",
     }
 
-
-def _bounding_box(section: Section, space: str) -> Mapping[str, object]:
-    rows_um, cols_um = section.size_um
-    to_nm, ends = brain_nm(section), ((0, 1e3 * cols_um), (0, 1e3 * rows_um), (0, 1e3 * SLAB_UM))
-    corners = [
-        to_nm[:3, :3] @ (x, y, z) + to_nm[:3, 3] for x in ends[0] for y in ends[1] for z in ends[2]
-    ]  # nm; the box of a tilted section is larger than the section
-    lows, highs = ([extreme(c[k] for c in corners) * 1e-6 for k in range(3)] for extreme in (min, max))
-    return {
-        "@type": "siibra/location/boundingbox/v0.1",
-        "space": {"@id": space},
-        "coordinates": [[round(float(value), 6) for value in corner] for corner in (lows, highs)],
-    }
