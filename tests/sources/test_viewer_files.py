@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,8 +35,15 @@ def test_an_address_that_siibra_cannot_fetch_is_refused(section):
         siibra_section(section, "file:///export/image", BIGBRAIN_SPACE, "")
 
 
-def test_siibra_builds_its_section_from_it(section):
-    siibra = pytest.importorskip("siibra", reason="needs the extra [atlas]")
-    found = siibra.from_json(siibra_section(section, f"{URL}/image", BIGBRAIN_SPACE, "CC BY-NC-SA 4.0"))
+@pytest.mark.filterwarnings("default")
+def test_siibra_builds_its_section_from_it(section, monkeypatch):
+    factory = pytest.importorskip("siibra.configuration.factory", reason="needs the extra [atlas]").Factory
+    space = pytest.importorskip("siibra.core.space").Space
+    known = SimpleNamespace(species=pytest.importorskip("siibra.commons").Species.HOMO_SAPIENS, name="BigBrain")
+    # spaces are looked up on a server; nothing else of siibra's is replaced
+    monkeypatch.setattr(space, "get_instance", classmethod(lambda cls, spec: known))
+    found = factory.from_json(siibra_section(section, f"{URL}/image", BIGBRAIN_SPACE, "CC BY-NC-SA 4.0"))
     assert type(found).__name__ == "CellbodyStainedSection"
-    assert found.name.startswith("A 3551")
+    assert found.name == "A 3551 (cell body staining)"
+    (provider,) = found._providers.values()
+    assert provider._url == f"{URL}/image"
