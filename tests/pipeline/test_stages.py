@@ -50,6 +50,20 @@ def test_a_stage_is_done_once(fresh, ticks):
     assert receipt.outputs == ("one.txt",)
 
 
+def test_options_of_a_stage_are_part_of_what_it_was_finished_with(fresh, ticks):
+    def stage(name: str, options: str) -> bool:
+        return run_stage(fresh, name, (), lambda: _work(fresh, name, []), ticks.append, options=options)
+
+    assert stage("one", "a")
+    assert not stage("one", "a")
+    with pytest.raises(InputError, match="finished with another configuration"):
+        stage("one", "b")
+    with pytest.raises(InputError, match="finished with another configuration"):
+        stage("one", "")
+    assert stage("two", "")
+    assert not _stage(fresh, "two", (), [], ticks)  # without options the key is what it always was
+
+
 def test_a_stage_whose_output_was_deleted_is_done_again(fresh, ticks):
     log: list[str] = []
     _stage(fresh, "one", (), log, ticks)

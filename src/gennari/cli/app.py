@@ -18,10 +18,11 @@ _SUMMARIES = {
     "pack": "Write the sampled patches once, so that training reads them fast.",
     "pretrain": "Learn distances between patches; no annotation is needed.",
     "finetune": "Learn areas from partial annotations, with and without pre-training.",
-    "segment": "Give an area to every pixel of the held-out sections.",
+    "segment": "Give an area to every pixel of the held-out sections, or of a data set with a finished model.",
     "evaluate": "Measure maps and distances against the truth.",
     "borders": "Find, join over sections and export borders along the cortical ribbon; measure them.",
     "reproduce": "The paper's table over seeds, with its controls.",
+    "export": "Maps, surfaces and models for QuPath, napari, neuroglancer, siibra, Workbench, torch.",
     "report": "One page that tells the run.",
 }
 VERBS = tuple(_SUMMARIES)

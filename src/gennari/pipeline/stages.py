@@ -158,6 +158,7 @@ def run_stage(
     work: Callable[[], Sequence[Path]],
     tick: Report,
     record: bool = True,
+    options: str = "",
 ) -> bool:
     """Do a stage once: if its receipt stands and its outputs are there, say so and do nothing.
 
@@ -168,6 +169,7 @@ def run_stage(
         work: does it, returns the files it leaves.
         tick: told when there is nothing to do.
         record: leave a receipt; of several processes that do the work together only one does.
+        options: what else decides the outputs, beside configuration, data set and earlier stages.
 
     Returns:
         Whether there was anything to do.
@@ -181,7 +183,7 @@ def run_stage(
                 f"`gennari {stage}` works on the files of `gennari {earlier}`, which is not finished in {run.root}; "
                 f"run `gennari {earlier}` first"
             )
-    key = _key(run, after)
+    key = _key(run, after, options)
     path = _receipt_path(run, stage)
     if path.exists():
         receipt = read_json(path, Receipt)
@@ -210,13 +212,19 @@ def receipts(run: Run) -> list[Receipt]:
     return sorted(found, key=lambda receipt: receipt.finished)
 
 
+def is_finished(run: Run, stage: str) -> bool:
+    """Whether a stage has left its receipt (`run_stage` then says whether it still holds)."""
+    return _receipt_path(run, stage).exists()
+
+
 def _receipt_path(run: Run, stage: str) -> Path:
     return run.path("receipts", f"{stage}.json")
 
 
-def _key(run: Run, after: Sequence[str]) -> str:
+def _key(run: Run, after: Sequence[str], options: str) -> str:
     parts = [run.experiment.model_dump_json(), fingerprint(run.dataset)]
     parts += [_receipt_path(run, earlier).read_text(encoding="utf-8") for earlier in after]
+    parts += [options] if options else []  # so that stages without any keep the keys they always had
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -17,7 +17,8 @@ from gennari.records import Side, TriangleMesh
 from gennari.sources.atomic import atomic_path
 
 _DAMAGE = (ExpatError, zlib.error, binascii.Error, ImageFileError, EOFError, OSError, ValueError, KeyError)
-_STRUCTURE: dict[Side, str] = {"L": "CortexLeft", "R": "CortexRight"}
+STRUCTURE: dict[Side, str] = {"L": "CortexLeft", "R": "CortexRight"}
+"""What Workbench calls the hemispheres."""
 
 
 def surface_path(folder: Path, side: Side, name: str) -> Path:
@@ -55,7 +56,7 @@ def read_surface(path: Path) -> TriangleMesh:
 
 def write_surface(path: Path, mesh: TriangleMesh, side: Side) -> None:
     """Write a surface as GIfTI, atomically; coordinates are stored as float32, as the format wants."""
-    meta = {"AnatomicalStructurePrimary": _STRUCTURE[side]}
+    meta = {"AnatomicalStructurePrimary": STRUCTURE[side]}
     points = _array(mesh.vertices_mm.astype(np.float32), "NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32", meta)
     faces = _array(mesh.faces, "NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32", {})
     _save(path, [points, faces], meta)
@@ -83,7 +84,7 @@ def write_columns(path: Path, names: Sequence[str], values: Float[np.ndarray, "v
         _array(column.astype(np.float32), "NIFTI_INTENT_NONE", "NIFTI_TYPE_FLOAT32", {"Name": name})
         for name, column in zip(names, values.T, strict=True)
     ]
-    _save(path, columns, {"AnatomicalStructurePrimary": _STRUCTURE[side]})
+    _save(path, columns, {"AnatomicalStructurePrimary": STRUCTURE[side]})
 
 
 def _load(path: Path) -> GiftiImage:

@@ -1,0 +1,153 @@
+"""Class probabilities of a section as an OME-Zarr 0.5 image (c, y, x) of bytes; 255 is certainty."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import zarr
+from jaxtyping import Float, Float32, UInt8
+from pydantic import BaseModel, ValidationError
+from zarr.codecs import ZstdCodec
+
+from gennari.errors import InputError
+from gennari.records import LabelSet
+from gennari.sources.atomic import atomic_path
+
+CHUNK_PX = 512
+SHARD_PX = 4096
+FULL = 255
+"""The byte that stands for probability 1; a stored value is off by at most half of 1 / FULL."""
+
+
+def write_probabilities(
+    path: Path,
+    probabilities: Float[np.ndarray, "c h w"],
+    spacing_um: float,
+    label_set: LabelSet,
+    levels: int = 1,
+) -> None:
+    """Write probabilities with the classes' names and colours as channels, atomically.
+
+    Args:
+        path: the folder to write.
+        probabilities: of each class, 0..1.
+        spacing_um: pixel size.
+        label_set: names and colours of the c classes.
+        levels: of the pyramid; coarser ones are means of the bytes of the finest.
+
+    Raises:
+        ValueError: there is not one channel a class.
+    """
+    if len(probabilities) != len(label_set.names):
+        raise ValueError(
+            f"probabilities must have a channel for each class ({len(label_set.names)}), got {len(probabilities)}"
+        )
+    finest = np.rint(np.clip(probabilities, 0, 1) * FULL).astype(np.uint8)
+    write_probability_bytes(path, finest, spacing_um, label_set, levels)
+
+
+def write_probability_bytes(
+    path: Path, finest: UInt8[np.ndarray, "c h w"], spacing_um: float, label_set: LabelSet, levels: int
+) -> None:
+    """Write probabilities that are bytes already; as `write_probabilities`."""
+    pyramid = [_block_means(finest, 2**level) for level in range(levels)]
+    with atomic_path(path) as temporary:
+        attributes = {"ome": _metadata(path.name.split(".")[0], spacing_um, label_set, levels)}
+        group = zarr.create_group(temporary, zarr_format=3, attributes=attributes)
+        for level, values in enumerate(pyramid):
+            shard = (1, *(min(SHARD_PX, -(-size // CHUNK_PX) * CHUNK_PX) for size in values.shape[1:]))
+            array = group.create_array(
+                str(level),
+                shape=values.shape,
+                dtype="uint8",
+                chunks=(1, CHUNK_PX, CHUNK_PX),
+                shards=shard,
+                fill_value=0,
+                compressors=ZstdCodec(level=1),
+                dimension_names=("c", "y", "x"),
+            )
+            array[:] = values
+
+
+def read_probabilities(path: Path) -> tuple[Float32[np.ndarray, "c h w"], float]:
+    """The finest level as probabilities 0..1, and its pixel size in µm.
+
+    Raises:
+        InputError: there is no such image, or it is not one of ours.
+    """
+    values, spacing_um = read_probability_bytes(path)
+    return values.astype(np.float32) / FULL, spacing_um
+
+
+def read_probability_bytes(path: Path) -> tuple[UInt8[np.ndarray, "c h w"], float]:
+    """The finest level as it is stored, and its pixel size in µm; raises InputError as `read_probabilities`."""
+    try:
+        group = zarr.open_group(path, mode="r")
+        scale = _Ome.model_validate(group.attrs.get("ome")).multiscales[0].datasets[0].coordinateTransformations[0]
+        values = np.asarray(group["0"][:])  # pyright: ignore[reportIndexIssue]
+        if values.ndim != 3 or scale.scale is None:
+            raise ValueError(f"an array of {values.ndim} axes")
+    except (FileNotFoundError, KeyError, IndexError, ValidationError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{path} must be a whole OME-Zarr image of probabilities (c, y, x), but reading it fails "
+            f"({' '.join(str(error).split())[:120]}); segment the section again"
+        ) from error
+    return values, scale.scale[-1]
+
+
+def _metadata(name: str, spacing_um: float, label_set: LabelSet, levels: int) -> Mapping[str, object]:
+    axes = [{"name": "c", "type": "channel"}] + [
+        {"name": axis, "type": "space", "unit": "micrometer"} for axis in ("y", "x")
+    ]
+    datasets = [_dataset(level, spacing_um) for level in range(levels)]
+    channels = [
+        {
+            "label": class_name,
+            "color": colour[1:].upper(),
+            "active": index >= label_set.first_area,
+            "window": {"min": 0, "max": FULL, "start": 0, "end": FULL},
+        }
+        for index, (class_name, colour) in enumerate(zip(label_set.names, label_set.colours, strict=True))
+    ]
+    multiscales = [{"name": name, "axes": axes, "datasets": datasets, "type": "mean"}]
+    return {"version": "0.5", "multiscales": multiscales, "omero": {"channels": channels}}
+
+
+def _dataset(level: int, spacing_um: float) -> dict[str, object]:
+    # OME-Zarr places pixel centres: the first centre of a coarser level lies half the difference further in.
+    side = spacing_um * 2**level
+    shift = 0.5 * (side - spacing_um)
+    transforms = [
+        {"type": "scale", "scale": [1.0, side, side]},
+        {"type": "translation", "translation": [0.0, shift, shift]},
+    ]
+    return {"path": str(level), "coordinateTransformations": transforms}
+
+
+def _block_means(values: UInt8[np.ndarray, "c h w"], factor: int) -> UInt8[np.ndarray, "c a b"]:
+    """Means of blocks; a block that sticks out goes on as its last pixels, so that edges do not fade."""
+    if factor == 1:
+        return values
+    beyond = [(0, -size % factor) for size in values.shape[1:]]
+    h, w = (-(-size // factor) for size in values.shape[1:])
+    means = np.empty((len(values), h, w), np.uint8)
+    for channel, out in zip(values, means, strict=True):
+        blocks = np.pad(channel, beyond, mode="edge").reshape(h, factor, w, factor)
+        out[:] = np.rint(blocks.mean(axis=(1, 3), dtype=np.float32))
+    return means
+
+
+class _Transform(BaseModel):
+    scale: Sequence[float] | None = None
+
+
+class _Level(BaseModel):
+    coordinateTransformations: Sequence[_Transform]
+
+
+class _Multiscale(BaseModel):
+    datasets: Sequence[_Level]
+
+
+class _Ome(BaseModel):
+    multiscales: Sequence[_Multiscale]
