@@ -14,6 +14,7 @@ from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet, Section
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
+from gennari.sources.drawings import enclosed
 from gennari.surface.contours import fill_polygons, trace
 
 
@@ -106,16 +107,7 @@ def from_labels(
     if classes and classes[-1] >= len(label_set.names):
         raise ValueError(f"labels must index the label set (0 <= i < {len(label_set.names)}), got {classes[-1]}")
     scale = spacing_um / section.spacing_um
-    return [Annotated(index, _polygons(trace(labels == index), scale)) for index in classes]
-
-
-def _polygons(rings: Sequence[Float[np.ndarray, "_ 2"]], scale: float) -> Polygon | MultiPolygon:
-    # Rings may touch in a corner, never cross: GEOS finds which are holes of which.
-    outlines = shapely.GeometryCollection([shapely.LinearRing(ring[:, ::-1] * scale) for ring in rings])
-    area = shapely.build_area(outlines)
-    if not isinstance(area, Polygon | MultiPolygon):
-        raise ValueError(f"the outlines of a mask must enclose an area, got a {area.geom_type}")
-    return area
+    return [Annotated(index, enclosed(trace(labels == index), scale)) for index in classes]
 
 
 def _rings(geometry: Polygon | MultiPolygon) -> list[Float[np.ndarray, "_ 2"]]:
