@@ -7,11 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gennari.frames import coronal
 from gennari.metrics.segmentation import SegmentationError
 from gennari.pipeline.cells import CellResult
 from gennari.pipeline.scoring import SectionResult
 from gennari.pipeline.stages import Run, create_run, open_run
 from gennari.recipes.experiment import Experiment
+from gennari.records import Hemisphere, LabelSet, Section, Side, TriangleMesh
+from gennari.sources import dataset as on_disk
+from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry
+from gennari.sources.surfaces import write_hemispheres
+from gennari.surface.mesh import subdivide
 
 
 @pytest.fixture
@@ -90,11 +96,8 @@ def confusion_of(right: int) -> tuple[tuple[int, ...], ...]:
 
 
 @pytest.fixture(scope="session")
-def shells() -> "tuple[Hemisphere, Hemisphere]":
+def shells() -> tuple[Hemisphere, Hemisphere]:
     """Two spherical shells of radius 10 and thickness 2.5 mm, 12 mm left and right of the origin."""
-    from gennari.records import Hemisphere, TriangleMesh
-    from gennari.surface.mesh import subdivide
-
     corners = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], float)
     faces = np.array([[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]], np.int32)
     unit = TriangleMesh(vertices_mm=corners, faces=faces)
@@ -102,7 +105,7 @@ def shells() -> "tuple[Hemisphere, Hemisphere]":
         unit, _ = subdivide(unit)
     points = unit.vertices_mm / np.linalg.norm(unit.vertices_mm, axis=1, keepdims=True)
 
-    def shell(side: str, x_mm: float) -> Hemisphere:
+    def shell(side: Side, x_mm: float) -> Hemisphere:
         def ball(radius_mm: float) -> TriangleMesh:
             return TriangleMesh(vertices_mm=points * radius_mm + np.array([x_mm, 0, 0]), faces=unit.faces)
 
@@ -113,14 +116,8 @@ def shells() -> "tuple[Hemisphere, Hemisphere]":
 
 
 @pytest.fixture
-def shell_dataset(shells: "tuple[Hemisphere, Hemisphere]", tmp_path: Path) -> "Dataset":
-    """A data set of one labelled brain A of two shells, cut by three coronal sections at 100 µm; no atlas, no labels."""
-    from gennari.frames import coronal
-    from gennari.records import LabelSet, Section
-    from gennari.sources import dataset as on_disk
-    from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry
-    from gennari.sources.surfaces import write_hemispheres
-
+def shell_dataset(shells: tuple[Hemisphere, Hemisphere], tmp_path: Path) -> on_disk.Dataset:
+    """One labelled brain A of two shells, cut by three coronal sections at 100 µm; no atlas, no annotations."""
     root = tmp_path / "shells"
     rows, cols = (np.arange(size) for size in (240, 480))
     entries = []

@@ -67,7 +67,9 @@ def test_turning_what_lay_right_is_refused(dataset: Dataset, tmp_path: Path) -> 
 
 def test_registration_spheres_come_along(dataset: Dataset, tmp_path: Path) -> None:
     for side in SIDES:
-        shutil.copy(surface_path(tmp_path / "given", side, "inflated"), surface_path(tmp_path / "given", side, "sphere"))
+        shutil.copy(
+            surface_path(tmp_path / "given", side, "inflated"), surface_path(tmp_path / "given", side, "sphere")
+        )
     import_surfaces(dataset, "A", tmp_path / "given")
     for side in SIDES:
         ours = read_surface(surface_path(dataset.brain("A").surfaces_folder, side, "sphere"))

@@ -113,10 +113,11 @@ def overlaps(pieces: Sequence[Drawn], section: Section) -> list[str]:
         if i >= j or pieces[i].name == pieces[j].name:
             continue
         common = geometries[i].intersection(geometries[j])
-        if common.area * px_mm2 > OVERLAP_MM2:
+        area_mm2 = common.area * px_mm2
+        if area_mm2 > OVERLAP_MM2:
             sentences.append(
-                f"section {section.id}: {pieces[i].name} and {pieces[j].name} overlap by {common.area * px_mm2:.3f} mm² "
-                f"at {_place(common)}; {pieces[j].name}, drawn later, counts there"
+                f"section {section.id}: {pieces[i].name} and {pieces[j].name} overlap by {area_mm2:.3f} mm² at "
+                f"{_place(common)}; {pieces[j].name}, drawn later, counts there"
             )
     return sentences
 
@@ -131,7 +132,8 @@ def _by_section(paths: Sequence[Path], brain: Brain, options: AnnotationOptions)
     grouped: dict[int, list[Path]] = defaultdict(list)
     for path in paths:
         found = pattern.search(path.name.split(".")[0])
-        text = (found["id"] if "id" in pattern.groupindex else found[1] if pattern.groups else found[0]) if found else ""
+        group = "id" if "id" in pattern.groupindex else min(pattern.groups, 1)
+        text = (found[group] or "") if found else ""
         if not text.isdecimal():
             raise InputError(
                 f"the name of an annotation must hold its section's number, but '{options.id_pattern}' finds none in "

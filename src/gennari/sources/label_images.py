@@ -40,8 +40,8 @@ def read_class_table(path: Path) -> dict[int, str]:
                 continue
             if len(row) < 2 or not row[0].strip().isdecimal() or int(row[0]) in names:
                 raise InputError(
-                    f"{path} must give each number one name, as 'index,name', but line {number + 1} is '{','.join(row)}'; "
-                    "mend it"
+                    f"{path} must give each number one name, as 'index,name', but line {number + 1} is "
+                    f"'{','.join(row)}'; mend it"
                 )
             names[int(row[0])] = row[1].strip()
     return names

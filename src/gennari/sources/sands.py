@@ -37,7 +37,7 @@ class _Description(BaseModel):
 def read_sands(path: Path, section: Section) -> list[Drawn]:
     """Polygons of a SANDS document, brought from BRAIN_MM to the section's pixels.
 
-    The class is the key `name`, else that of the `<name>.desc.json` that siibra-explorer saves beside `<name>.sands.json`.
+    The class is the key `name`, else that of `x.desc.json`, which siibra-explorer saves beside `x.sands.json`.
 
     Args:
         path: one polygon (`@type` `tmp/poly`) or a list of them.
