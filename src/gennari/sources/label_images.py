@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tifffile
 import zarr
-from jaxtyping import Int64
+from jaxtyping import Integer
 from PIL import Image, UnidentifiedImageError
 from zarr.errors import BaseZarrError
 
@@ -96,7 +96,7 @@ def _fitted(labels: np.ndarray, section: Section, path: Path) -> tuple[float, np
     return whole, labels
 
 
-def _image(path: Path) -> tuple[Int64[np.ndarray, "h w"], dict[int, str]]:
+def _image(path: Path) -> tuple[Integer[np.ndarray, "h w"], dict[int, str]]:
     if not path.is_file():
         raise InputError(f"{path} must be a label image, but there is none; check the path")
     reader = _tiff if path.suffix.lower() in (".tif", ".tiff") else _png

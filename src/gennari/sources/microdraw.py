@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from gennari.errors import InputError
 from gennari.sources.documents import read_json
@@ -25,6 +25,10 @@ class _Region(BaseModel):
     annotation: _Annotation
 
 
+class _Document(RootModel[list[_Region]]):
+    pass
+
+
 def read_microdraw(path: Path, width_px: int) -> list[Drawn]:
     """Closed paths and compound paths (even-odd) of a Microdraw file.
 
@@ -39,7 +43,7 @@ def read_microdraw(path: Path, width_px: int) -> list[Drawn]:
     check_size(path)
     scale = width_px / CANVAS_WIDTH
     drawn = []
-    for number, region in enumerate(read_json(path, list[_Region])):
+    for number, region in enumerate(read_json(path, _Document).root):
         where = f"region {number} of {path}"
         try:
             rings = _rings(region.annotation.path)

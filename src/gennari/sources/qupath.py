@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import shapely
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from gennari.errors import InputError
 from gennari.sources.documents import read_json
@@ -39,6 +39,10 @@ class _Collection(BaseModel):
     features: list[_Feature]
 
 
+class _Document(RootModel[_Collection | _Feature | list[_Feature]]):
+    pass
+
+
 def read_qupath(path: Path) -> tuple[list[Drawn], list[str]]:
     """Polygons and multi-polygons with their classes; holes and nested geometry collections too.
 
@@ -53,7 +57,7 @@ def read_qupath(path: Path) -> tuple[list[Drawn], list[str]]:
         InputError: the file is missing, too large, no such GeoJSON, or an area cannot be read.
     """
     check_size(path)
-    document = read_json(path, _Root)
+    document = read_json(path, _Document).root
     features = document.features if isinstance(document, _Collection) else document
     drawn, notes = [], []
     for number, feature in enumerate(features if isinstance(features, list) else [features]):
@@ -67,9 +71,6 @@ def read_qupath(path: Path) -> tuple[list[Drawn], list[str]]:
         whole = pieces[0] if len(pieces) == 1 else areas_only(shapely.union_all(pieces))
         drawn.append(Drawn(_name(feature.properties), whole, where))
     return drawn, notes
-
-
-_Root = _Collection | _Feature | list[_Feature]
 
 
 def _name(properties: _Properties | None) -> str | None:

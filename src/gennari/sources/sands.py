@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from gennari.errors import InputError
 from gennari.records import Section
@@ -30,6 +30,10 @@ class _Polygon(BaseModel):
     name: str | None = None
 
 
+class _Document(RootModel[_Polygon | list[_Polygon]]):
+    pass
+
+
 class _Description(BaseModel):
     name: str
 
@@ -47,7 +51,7 @@ def read_sands(path: Path, section: Section) -> list[Drawn]:
         InputError: the file is missing, too large or no such JSON, is not in mm, or leaves the section's plane.
     """
     check_size(path)
-    document = read_json(path, _Polygon | list[_Polygon])
+    document = read_json(path, _Document).root
     beside = path.with_name(path.name.removesuffix(".sands.json") + ".desc.json")
     described = read_json(beside, _Description).name if beside != path and beside.is_file() else None
     drawn = []
