@@ -43,7 +43,7 @@ def test_what_nobody_drew_is_ignored(shell_dataset: Dataset, place: Path) -> Non
     expected = np.full((240, 480), IGNORE, np.uint8)
     expected[50:60, 100:110], expected[50:60, 120:130] = 2, 3
     np.testing.assert_array_equal(labels(shell_dataset), expected)
-    assert made.area_mm2 == {3501: {"hOc1": 1.0, "hOc2": 1.0}}
+    assert made.area_mm2 == {3501: pytest.approx({"hOc1": 1.0, "hOc2": 1.0})}
     assert made.notes == ()
 
 
@@ -86,7 +86,7 @@ def test_classes_are_renamed_left_out_and_given(shell_dataset: Dataset, place: P
     put(place / "3501.geojson", square("V1", 100, 50), square("vessel", 150, 50), square(None, 200, 50))
     options = AnnotationOptions(rename={"V1": "hOc1"}, skip=("vessel",), class_name="hOc2")
     made = import_annotations(shell_dataset, "A", place, options)
-    assert made.area_mm2 == {3501: {"hOc1": 1.0, "hOc2": 1.0}}
+    assert made.area_mm2 == {3501: pytest.approx({"hOc1": 1.0, "hOc2": 1.0})}
     record = json.loads((shell_dataset.brain("A").folder / "annotations/import.json").read_text())
     assert record["rename"] == {"V1": "hOc1"}
     assert list(record["sources"]["3501"]) == [str(place / "3501.geojson")]

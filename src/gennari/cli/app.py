@@ -13,6 +13,7 @@ from gennari.errors import InputError
 _SUMMARIES = {
     "demo": "The whole method on a synthetic brain, in minutes.",
     "phantom": "Write a synthetic data set with known truth.",
+    "check": "Look a data set over before training, and say what to do.",
     "sample": "Begin a run: split, patches, pairs, distances.",
     "pack": "Write the sampled patches once, so that training reads them fast.",
     "pretrain": "Learn distances between patches; no annotation is needed.",

@@ -161,7 +161,7 @@ def _points_mm(hemisphere: Hemisphere, options: AtlasOptions) -> Float[np.ndarra
     if (options.affine is None) == (options.through is None):
         raise InputError(
             "a volume needs one way from the brain to its space: --affine FILE (4 x 4, brain mm to atlas mm; "
-            "'identity' where they are the same), or --through FOLDER with the brain's surfaces in the space of the volume"
+            "'identity' where they are the same), or --through FOLDER with the brain's surfaces in the volume's space"
         )
     if options.through is not None:
         meshes = []

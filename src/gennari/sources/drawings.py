@@ -22,6 +22,8 @@ of the points."""
 SIMPLIFIED_PX = 0.25
 GRID_PX = 1_000_000
 """Pixels of that grid, at most."""
+MAX_RINGS = 20_000
+"""Which outline is a hole of which takes time by the square of their number."""
 
 
 class Drawn(NamedTuple):
@@ -71,7 +73,15 @@ def enclosed(rings: Sequence[Float[np.ndarray, "_ 2"]], scale: float = 1.0) -> P
     Args:
         rings: of one mask.
         scale: px of the section's finest image for one px of the mask.
+
+    Raises:
+        InputError: there are more than MAX_RINGS outlines.
     """
+    if len(rings) > MAX_RINGS:
+        raise InputError(
+            f"an area may be bounded by {MAX_RINGS:,} outlines, but one has {len(rings):,}; clean it of speckles, or "
+            "draw it anew where it is a scribble"
+        )
     outlines = shapely.GeometryCollection([shapely.LinearRing(ring[:, ::-1] * scale) for ring in rings])
     area = shapely.build_area(outlines)
     if not isinstance(area, Polygon | MultiPolygon):

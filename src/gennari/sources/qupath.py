@@ -88,11 +88,18 @@ def _polygons(geometry: _Geometry, where: str) -> list[list[np.ndarray]]:
         return []
     polygons = [geometry.coordinates] if geometry.type == "Polygon" else geometry.coordinates
     try:
-        return [[np.asarray(ring, float)[:, :2] for ring in _list(polygon)] for polygon in polygons]
+        return [[_ring(ring) for ring in _list(polygon)] for polygon in polygons]
     except (TypeError, ValueError, IndexError) as error:
         raise InputError(
             f"{where} must be a polygon in GeoJSON, but it cannot be read ({error}); draw it anew"
         ) from error
+
+
+def _ring(points: object) -> np.ndarray:
+    ring = np.asarray(points, float)
+    if ring.ndim != 2 or ring.shape[1] not in (2, 3):
+        raise ValueError(f"a ring is a list of [x, y], got an array of shape {ring.shape}")
+    return ring[:, :2]
 
 
 def _list(value: object) -> list[object]:
