@@ -3,6 +3,9 @@
 import json
 import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from gennari.cli.progress import progress
 from gennari.errors import InputError
@@ -20,7 +23,7 @@ def check(
     sections: int = 4,
     figure: Path | None = None,
     seed: int = 0,
-    json_: bool = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> None:
     """Look a data set over before training: registration, spacing, series, labels, atlas, disk and reading speed.
 
@@ -32,7 +35,7 @@ def check(
         sections: so many of each brain are compared with the surfaces.
         figure: PNG to write, of these sections with the surfaces' contours over them; it must not be there yet.
         seed: of the places that are read to measure the speed.
-        json_: print the findings as JSON.
+        as_json: print the findings as JSON.
     """
     if sections < 1:
         raise InputError(f"at least one section of each brain is looked at, got {sections}; leave --sections out")
@@ -44,7 +47,7 @@ def check(
     if figure is not None and examined.looked:
         draw_looked(opened, examined.looked, figure)
     level = worst(examined.findings)
-    if json_:
+    if as_json:
         found = {"level": level, "findings": [finding._asdict() for finding in examined.findings]}
         sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     else:

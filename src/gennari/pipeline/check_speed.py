@@ -71,8 +71,8 @@ def check_speed(brain: Brain, patch_px: int, spacing_um: float, rate: float, cor
     cpu, gpu = CPU_MPX_S / megapixels, GPU_MPX_S / megapixels
     needed = int(np.ceil(gpu / rate))
     found = (
-        f"{rate:.0f} patches of {patch_px} px at {spacing_um:g} µm a second and process; training takes about {cpu:.0f} "
-        f"on a CPU core and {gpu:.0f} on a fast GPU, which {needed} processes would feed"
+        f"{rate:.0f} patches of {patch_px} px at {spacing_um:g} µm a second and process; training takes about "
+        f"{cpu:.0f} on a CPU core and {gpu:.0f} on a fast GPU, which {needed} processes would feed"
     )
     if rate >= gpu / cores:
         return Finding("reading", "good", found, "", brain.name)

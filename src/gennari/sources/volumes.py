@@ -76,4 +76,4 @@ def read_voxels(image: SpatialImage, where: str, volume: int = 0) -> Float32[np.
         data = np.asarray(image.dataobj[..., volume] if len(image.shape) == 4 else image.dataobj, np.float32)
     except _DAMAGE as error:
         raise InputError(f"{where} must hold whole voxels, but reading them fails ({error}); copy it again") from error
-    return np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0, copy=False)
+    return np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
