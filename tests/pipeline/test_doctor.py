@@ -198,9 +198,11 @@ def test_sections_to_look_at_are_spread_over_the_series(whole: Dataset) -> None:
 def test_reading_is_held_against_what_training_takes(whole: Dataset, rng: np.random.Generator) -> None:
     brain = whole.brain("A")
     assert patches_per_second(brain, 16, 100.0, rng, seconds=0.01, most=5) > 0
-    enough = check_speed(brain, 1019, 2.0, rate=600.0, cores=2)
-    slow = check_speed(brain, 1019, 2.0, rate=200.0, cores=2)
-    assert (enough.level, slow.level) == ("good", "doubtful")
+    enough = check_speed(brain, 200_000, 1019, 2.0, rate=600.0, cores=2)
+    slow = check_speed(brain, 200_000, 1019, 2.0, rate=200.0, cores=2)
+    few = check_speed(brain, 1_000, 1019, 2.0, rate=200.0, cores=2)
+    assert (enough.level, slow.level, few.level) == ("good", "doubtful", "good")
+    assert few.found.startswith("200 patches of 1019 px at 2 µm a second and process; all 1,000 stay in memory")
     assert "about 7 on a CPU core and 1002 on a fast GPU, which 6 processes would feed" in slow.found
     assert "gennari pack" in slow.mend
 

@@ -51,7 +51,7 @@ def test_inlets_and_holes_are_no_outlines() -> None:
     notched = mask.copy()
     notched[98:103, 150:] = False
     notched[80:84, 120:124] = False
-    near = np.argwhere(outer_edge(notched, 10)) + 0.5
+    near = np.argwhere(outer_edge(notched, 10.0)) + 0.5
     radius = np.linalg.norm(near - [100, 150], axis=1)
     assert radius.min() > 55
     assert radius.max() < 61

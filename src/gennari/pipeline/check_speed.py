@@ -8,6 +8,7 @@ import numpy as np
 
 from gennari.execute import usable_cores
 from gennari.pipeline.findings import Finding
+from gennari.pipeline.packing import IN_MEMORY_BYTES
 from gennari.records import Window
 from gennari.sources.dataset import Brain, Dataset
 
@@ -56,12 +57,15 @@ def patches_per_second(
     return done / max(spent, 1e-9)
 
 
-def check_speed(brain: Brain, patch_px: int, spacing_um: float, rate: float, cores: int | None = None) -> Finding:
+def check_speed(
+    brain: Brain, patches: int, patch_px: int, spacing_um: float, rate: float, cores: int | None = None
+) -> Finding:
     """Whether reading keeps up with training.
 
     Args:
         brain: that was read.
-        patch_px: side of its patches.
+        patches: of a run; few enough are read once and kept in memory.
+        patch_px: their side.
         spacing_um: of the patches.
         rate: patches a second and process.
         cores: that read at once; those of this machine by default.
@@ -70,8 +74,12 @@ def check_speed(brain: Brain, patch_px: int, spacing_um: float, rate: float, cor
     megapixels = patch_px**2 / 1e6
     cpu, gpu = CPU_MPX_S / megapixels, GPU_MPX_S / megapixels
     needed = int(np.ceil(gpu / rate))
-    found = (
-        f"{rate:.0f} patches of {patch_px} px at {spacing_um:g} µm a second and process; training takes about "
+    found = f"{rate:.0f} patches of {patch_px} px at {spacing_um:g} µm a second and process"
+    if patches * patch_px**2 < IN_MEMORY_BYTES:
+        found += f"; all {patches:,} stay in memory once they are read, in {patches / rate / 60:.1f} min"
+        return Finding("reading", "good", found, "", brain.name)
+    found += (
+        f"; training takes about "
         f"{cpu:.0f} on a CPU core and {gpu:.0f} on a fast GPU, which {needed} processes would feed"
     )
     if rate >= gpu / cores:

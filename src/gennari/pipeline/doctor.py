@@ -81,7 +81,7 @@ def _examine_brain(
         return findings, []
     found, looked = _looks(brain, hemispheres, count)
     rate = patches_per_second(brain, recipe.texture.patch_px, recipe.texture.spacing_um, rng)
-    speed = check_speed(brain, recipe.texture.patch_px, recipe.texture.spacing_um, rate)
+    speed = check_speed(brain, recipe.patches.count, recipe.texture.patch_px, recipe.texture.spacing_um, rate)
     return [*findings, *found, speed], looked
 
 

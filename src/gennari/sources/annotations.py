@@ -14,8 +14,8 @@ from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet, Section
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
-from gennari.sources.drawings import enclosed
-from gennari.surface.contours import fill_polygons, trace
+from gennari.sources.outlines import mask_polygons
+from gennari.surface.contours import fill_polygons
 
 
 class Annotated(NamedTuple):
@@ -107,7 +107,7 @@ def from_labels(
     if classes and classes[-1] >= len(label_set.names):
         raise ValueError(f"labels must index the label set (0 <= i < {len(label_set.names)}), got {classes[-1]}")
     scale = spacing_um / section.spacing_um
-    return [Annotated(index, enclosed(trace(labels == index), scale)) for index in classes]
+    return [Annotated(index, mask_polygons(labels == index, scale)) for index in classes]
 
 
 def _rings(geometry: Polygon | MultiPolygon) -> list[Float[np.ndarray, "_ 2"]]:

@@ -11,7 +11,8 @@ from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from gennari.errors import InputError
-from gennari.surface.contours import fill_polygons, trace
+from gennari.sources.outlines import mask_polygons
+from gennari.surface.contours import fill_polygons
 
 MAX_BYTES = 512 * 2**20
 MAX_POINTS = 5_000_000
@@ -22,8 +23,6 @@ of the points."""
 SIMPLIFIED_PX = 0.25
 GRID_PX = 1_000_000
 """Pixels of that grid, at most."""
-MAX_RINGS = 20_000
-"""Which outline is a hole of which takes time by the square of their number."""
 
 
 class Drawn(NamedTuple):
@@ -64,28 +63,6 @@ def drawn_area(rings: Sequence[Float[np.ndarray, "_ 2"]], where: str) -> Polygon
     area = _area(usable, points)
     if area.is_empty or not area.area > 0:
         raise InputError(f"{where} must enclose an area, but it encloses none; remove it")
-    return area
-
-
-def enclosed(rings: Sequence[Float[np.ndarray, "_ 2"]], scale: float = 1.0) -> Polygon | MultiPolygon:
-    """The area of a mask's outlines as `trace` gives them: (row, col), touching in corners but never crossing.
-
-    Args:
-        rings: of one mask.
-        scale: px of the section's finest image for one px of the mask.
-
-    Raises:
-        InputError: there are more than MAX_RINGS outlines.
-    """
-    if len(rings) > MAX_RINGS:
-        raise InputError(
-            f"an area may be bounded by {MAX_RINGS:,} outlines, but one has {len(rings):,}; clean it of speckles, or "
-            "draw it anew where it is a scribble"
-        )
-    outlines = shapely.GeometryCollection([shapely.LinearRing(ring[:, ::-1] * scale) for ring in rings])
-    area = shapely.build_area(outlines)
-    if not isinstance(area, Polygon | MultiPolygon):
-        raise ValueError(f"the outlines of a mask must enclose an area, got a {area.geom_type}")
     return area
 
 
@@ -142,5 +119,5 @@ def _on_grid(rings: Sequence[Float[np.ndarray, "_ 2"]]) -> Polygon | MultiPolygo
     mask = fill_polygons([(ring - low)[:, ::-1] / pixel for ring in rings], (max(rows, 1), max(cols, 1)))
     if not mask.any():
         return MultiPolygon()
-    area = shapely.transform(enclosed(trace(mask), pixel), lambda points: points + low)
+    area = shapely.transform(mask_polygons(mask, pixel), lambda points: points + low)
     return areas_only(area)

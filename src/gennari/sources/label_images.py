@@ -14,8 +14,8 @@ from zarr.errors import BaseZarrError
 
 from gennari.errors import InputError
 from gennari.records import IGNORE, Section
-from gennari.sources.drawings import Drawn, enclosed
-from gennari.surface.contours import trace
+from gennari.sources.drawings import Drawn
+from gennari.sources.outlines import mask_polygons
 
 MAX_PX = 400_000_000
 """A label image is read whole."""
@@ -74,7 +74,7 @@ def read_label_image(path: Path, section: Section, table: Mapping[int, str] | No
         raise InputError(f"{path} must be a label image, but it has {len(present)} values; is it a photograph?")
     return [
         Drawn(
-            names.get(int(value), f"value {value}"), enclosed(trace(labels == value), scale), f"value {value} of {path}"
+            names.get(int(value), f"value {value}"), mask_polygons(labels == value, scale), f"value {value} of {path}"
         )
         for value in present
         if int(value) in names or int(value) not in UNSAID
