@@ -65,8 +65,9 @@ def contour_figure(panels: Sequence[SurfacePanel]) -> Figure:
                 axes.plot(closed[:, 1], closed[:, 0], color=colour, linewidth=0.6)
         axes.set_xlim(extent[:2])
         axes.set_ylim(extent[2:])
-        axes.set_title(panel.title, fontsize=9, pad=14)
-        axes.text(0, 1.015, panel.note, transform=axes.transAxes, fontsize=7.5, color=VERMILION if panel.bad else MUTED)
+        axes.set_anchor("N")
+        axes.set_title(panel.title, fontsize=9)
+        axes.set_xlabel(panel.note, fontsize=7.5, color=VERMILION if panel.bad else MUTED, loc="left")
         scale_bar(axes, width * panel.spacing_um / 1000)
     handles = [Line2D([], [], color=colour, label=name) for colour, name in ((VERMILION, "pial"), (BLUE, "white"))]
     figure.legend(handles=handles, loc="outside lower right", ncols=2)
