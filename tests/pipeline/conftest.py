@@ -7,11 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gennari.frames import coronal
 from gennari.metrics.segmentation import SegmentationError
 from gennari.pipeline.cells import CellResult
 from gennari.pipeline.scoring import SectionResult
 from gennari.pipeline.stages import Run, create_run, open_run
 from gennari.recipes.experiment import Experiment
+from gennari.records import Hemisphere, LabelSet, Section, Side, TriangleMesh
+from gennari.sources import dataset as on_disk
+from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry
+from gennari.sources.surfaces import write_hemispheres
+from gennari.surface.mesh import subdivide
 
 
 @pytest.fixture
@@ -87,3 +93,54 @@ def confusion_of(right: int) -> tuple[tuple[int, ...], ...]:
     counts = np.diag([50, 40, right, right])
     counts[2, 3] = counts[3, 2] = 20 - right
     return tuple(tuple(row) for row in counts.tolist())
+
+
+@pytest.fixture(scope="session")
+def shells() -> tuple[Hemisphere, Hemisphere]:
+    """Two spherical shells of radius 10 and thickness 2.5 mm, 12 mm left and right of the origin."""
+    corners = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], float)
+    faces = np.array([[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]], np.int32)
+    unit = TriangleMesh(vertices_mm=corners, faces=faces)
+    for _ in range(3):
+        unit, _ = subdivide(unit)
+    points = unit.vertices_mm / np.linalg.norm(unit.vertices_mm, axis=1, keepdims=True)
+
+    def shell(side: Side, x_mm: float) -> Hemisphere:
+        def ball(radius_mm: float) -> TriangleMesh:
+            return TriangleMesh(vertices_mm=points * radius_mm + np.array([x_mm, 0, 0]), faces=unit.faces)
+
+        wall = np.abs(points[:, 0] * 10 + x_mm) < 4.0
+        return Hemisphere(side=side, pial=ball(10.0), white=ball(7.5), inflated=ball(10.0), medial_wall=wall)
+
+    return shell("L", -12.0), shell("R", 12.0)
+
+
+@pytest.fixture
+def shell_dataset(shells: tuple[Hemisphere, Hemisphere], tmp_path: Path) -> on_disk.Dataset:
+    """One labelled brain A of two shells, cut by three coronal sections at 100 µm; no atlas, no annotations."""
+    root = tmp_path / "shells"
+    rows, cols = (np.arange(size) for size in (240, 480))
+    entries = []
+    for number, y_mm in ((3401, -2.0), (3501, 0.0), (3601, 2.0)):
+        section = Section(
+            brain="A",
+            id=number,
+            spacing_um=100.0,
+            shape_px=(240, 480),
+            to_brain=coronal(y_mm=y_mm, left_mm=-24.0, top_mm=12.0),
+        )
+        z, x = np.meshgrid(12.0 - 0.1 * (rows + 0.5), -24.0 + 0.1 * (cols + 0.5), indexing="ij")
+        inside = (np.abs(x) - 12.0) ** 2 + z**2 < 10.0**2 - y_mm**2
+        image = np.where(inside, 120, 255).astype(np.uint8)
+        entries.append(on_disk.write_section(root, section, image, levels=2))
+    labels = LabelSet(
+        names=("background", "other cortex", "hOc1", "hOc2"),
+        colours=("#000000", "#808080", "#ff0000", "#0000ff"),
+        first_area=2,
+    )
+    write_hemispheres(root / "brains/A/surfaces", shells)
+    brain = BrainManifest(name="A", role="labelled", sections=tuple(entries), geometry="shells")
+    on_disk.write_brain_manifest(root, brain)
+    manifest = DatasetManifest(name="shells", licence="none", label_set=LabelSetEntry.of(labels), brains=("A",))
+    on_disk.write_dataset_manifest(root, manifest)
+    return on_disk.open_dataset(root)

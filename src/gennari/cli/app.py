@@ -14,6 +14,7 @@ _SUMMARIES = {
     "demo": "The whole method on a synthetic brain, in minutes.",
     "phantom": "Write a synthetic data set with known truth.",
     "import": "Bring your own sections, surfaces, atlas and annotations into a data set.",
+    "check": "Look a data set over before training, and say what to do.",
     "sample": "Begin a run: split, patches, pairs, distances.",
     "pack": "Write the sampled patches once, so that training reads them fast.",
     "pretrain": "Learn distances between patches; no annotation is needed.",

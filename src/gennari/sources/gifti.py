@@ -37,7 +37,7 @@ def read_surface(path: Path) -> TriangleMesh:
     Raises:
         InputError: the file is missing, half-written, or holds no surface.
     """
-    image = _load(path)
+    image = load_gifti(path)
     points = [array for array in image.darrays if array.intent == 1008]  # NIFTI_INTENT_POINTSET
     triangles = [array for array in image.darrays if array.intent == 1009]  # NIFTI_INTENT_TRIANGLE
     if len(points) != 1 or len(triangles) != 1:
@@ -68,7 +68,7 @@ def read_columns(path: Path) -> tuple[tuple[str, ...], Float32[np.ndarray, "v k"
     Raises:
         InputError: the file is missing, half-written, or its columns differ in length.
     """
-    arrays = _load(path).darrays
+    arrays = load_gifti(path).darrays
     lengths = {array.data.shape for array in arrays}
     if len(lengths) != 1 or len(next(iter(lengths))) != 1:
         raise InputError(f"{path} must hold columns of one value a vertex, got shapes {sorted(lengths)}")
@@ -87,7 +87,8 @@ def write_columns(path: Path, names: Sequence[str], values: Float[np.ndarray, "v
     _save(path, columns, {"AnatomicalStructurePrimary": STRUCTURE[side]})
 
 
-def _load(path: Path) -> GiftiImage:
+def load_gifti(path: Path) -> GiftiImage:
+    """A GIfTI file as nibabel reads it; raises InputError when it is missing, half-written or without data."""
     if not path.is_file():
         raise InputError(f"{path} must be a GIfTI file, but there is none; check the folder and the name")
     try:

@@ -18,13 +18,14 @@ _REFERENCE = re.compile(r"icbm|mni152|mni305|2009[abc]|colin27", re.IGNORECASE)
 _WORDS: dict[Side, tuple[str, str]] = {"L": ("lh", "left"), "R": ("rh", "right")}
 
 
-def find_surface(folder: Path, side: Side, name: str) -> Path | None:
+def find_surface(folder: Path, side: Side, name: str, reference: bool = False) -> Path | None:
     """The file of a surface: hemi-L_pial.surf.gii before all others, such as lh.pial, pial_left.gii, gray_left_*.obj.
 
     Args:
         folder: where to look.
         side: of the brain.
         name: pial, white or inflated.
+        reference: a surface in a reference space is what is wanted.
 
     Raises:
         InputError: several files answer to it, or only one in a reference space does.
@@ -33,7 +34,7 @@ def find_surface(folder: Path, side: Side, name: str) -> Path | None:
     if ours.is_file():
         return ours
     found = sorted(path for path in _surfaces(folder) if _meaning(path.name) == (side, name))
-    own = [path for path in found if not _REFERENCE.search(path.name)]
+    own = [path for path in found if reference or not _REFERENCE.search(path.name)]
     if found and not own:
         raise InputError(
             f"{found[0]} lies, by its name, in a reference space and not in the brain's own, where its sections are; "
@@ -73,6 +74,18 @@ def is_bigbrain_release(path: Path) -> bool:
     return re.fullmatch(r"(gray|white)_(left|right)_327680\.(obj|gii)", path.name) is not None
 
 
+def side_of(file_name: str, small: bool = False) -> Side | None:
+    """The side that the words of a file's name tell, None if they tell none or both.
+
+    Args:
+        file_name: words are divided by '-', '.', '_' or blanks.
+        small: 'l' and 'r' count too, as in the names of probability maps.
+    """
+    words = [word.upper() if small and len(word) == 1 else word for word in re.split(r"[-._ ]", file_name)]
+    sides: set[Side] = {_SIDES[word] if word in _SIDES else _SIDES[word.lower()] for word in words if _is_side(word)}
+    return sides.pop() if len(sides) == 1 else None
+
+
 def _surfaces(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
         if path.name.endswith((".gii", ".gii.gz", ".obj")) or _FREESURFER.fullmatch(path.name):
@@ -83,10 +96,9 @@ def _meaning(file_name: str) -> tuple[Side, str] | None:
     """Side and surface that the words of a file's name tell, if they tell one of each and it is not of columns."""
     if re.search(r"\.(func|shape|label|annot)\.gii", file_name):
         return None
-    words = re.split(r"[-._]", file_name)
-    sides: set[Side] = {_SIDES[word] if word in _SIDES else _SIDES[word.lower()] for word in words if _is_side(word)}
-    names = {_NAMES[word.lower()] for word in words if word.lower() in _NAMES}
-    return (sides.pop(), names.pop()) if len(sides) == len(names) == 1 else None
+    side = side_of(file_name)
+    names = {_NAMES[word.lower()] for word in re.split(r"[-._]", file_name) if word.lower() in _NAMES}
+    return (side, names.pop()) if side and len(names) == 1 else None
 
 
 def _is_side(word: str) -> bool:

@@ -1,6 +1,6 @@
 """The hemispheres of a folder of surfaces, in whatever format they come, checked before anything is built on them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,9 +24,12 @@ from gennari.sources.surface_files import find_surface, is_bigbrain_release, rea
 from gennari.surface.inflate import inflate
 from gennari.surface.mesh import check_pair, medial_wall
 
+HALF_TURN = np.array([-1.0, -1.0, 1.0])
+"""About z: x and y change their signs, left and right stay each other's mirror images."""
+
 
 def read_hemispheres(
-    folder: Path, bigbrain: bool = False, freesurfer: SurfaceSpace = "scanner"
+    folder: Path, bigbrain: bool = False, freesurfer: SurfaceSpace = "scanner", turned: bool = False
 ) -> tuple[Hemisphere, Hemisphere]:
     """The left and right hemisphere of a folder of pial, white and perhaps inflated surfaces.
 
@@ -40,6 +43,8 @@ def read_hemispheres(
         bigbrain: the surfaces claim to lie in BigBrain's space: their y range is checked too. Files named as in
             BigBrain's release claim it by that.
         freesurfer: in which space FreeSurfer's surfaces are wanted.
+        turned: x and y of every vertex are negated before anything is checked, which is the mend for BigBrain's 2016
+            release.
 
     Raises:
         InputError: a file is missing, there twice, half-written or of a reference space; pial and white do not
@@ -49,12 +54,18 @@ def read_hemispheres(
     if not folder.is_dir():
         raise InputError(f"{folder} must be a folder of surfaces, but there is none; check the path")
     files = {side: _found(folder, side, "pial") for side in SIDES}
-    pials: dict[Side, TriangleMesh] = {side: read_any_surface(files[side], freesurfer) for side in SIDES}
+
+    def read(path: Path, space: SurfaceSpace = freesurfer) -> TriangleMesh:
+        mesh = read_any_surface(path, space)
+        return replace(mesh, vertices_mm=mesh.vertices_mm * HALF_TURN) if turned else mesh
+
+    said = " (turned as asked: leave that out if they lay right before)" if turned else ""
+    pials: dict[Side, TriangleMesh] = {side: read(files[side]) for side in SIDES}
     for side in SIDES:
         if bigbrain or is_bigbrain_release(files[side]):
-            check_orientation(pials[side].vertices_mm, str(files[side]))
-    check_sides(pials, str(folder))
-    left, right = (_read_hemisphere(folder, side, pials[side], freesurfer) for side in SIDES)
+            check_orientation(pials[side].vertices_mm, f"{files[side]}{said}")
+    check_sides(pials, f"{folder}{said}")
+    left, right = (_read_hemisphere(folder, side, pials[side], read) for side in SIDES)
     return left, right
 
 
@@ -89,8 +100,8 @@ def _found(folder: Path, side: Side, name: str) -> Path:
     return path
 
 
-def _read_hemisphere(folder: Path, side: Side, pial: TriangleMesh, freesurfer: SurfaceSpace) -> Hemisphere:
-    white = read_any_surface(_found(folder, side, "white"), freesurfer)
+def _read_hemisphere(folder: Path, side: Side, pial: TriangleMesh, read: Callable[..., TriangleMesh]) -> Hemisphere:
+    white = read(_found(folder, side, "white"))
     where = f"{folder}, hemisphere {side}"
     try:
         check_pair(pial, white)
@@ -102,20 +113,23 @@ def _read_hemisphere(folder: Path, side: Side, pial: TriangleMesh, freesurfer: S
         side=side,
         pial=wound_pial,
         white=wound_white,
-        inflated=_read_inflated(folder, side, pial, wound_pial, wound_white),
+        inflated=_read_inflated(find_surface(folder, side, "inflated"), pial, wound_pial, wound_white, read),
         medial_wall=_read_wall(folder, side, pial, white),
     )
 
 
 def _read_inflated(
-    folder: Path, side: Side, pial: TriangleMesh, wound_pial: TriangleMesh, wound_white: TriangleMesh
+    path: Path | None,
+    pial: TriangleMesh,
+    wound_pial: TriangleMesh,
+    wound_white: TriangleMesh,
+    read: Callable[..., TriangleMesh],
 ) -> TriangleMesh:
-    path = find_surface(folder, side, "inflated")
     if path is None:
         middle = 0.5 * (wound_pial.vertices_mm + wound_white.vertices_mm)
         return inflate(TriangleMesh(vertices_mm=middle, faces=wound_pial.faces))
     # its space is its own: it is centred on itself before anybody reads it, so tkRAS does as well
-    inflated = read_any_surface(path, "tkr")
+    inflated = read(path, "tkr")
     if not np.array_equal(inflated.faces, pial.faces):
         raise InputError(
             f"{path} must have the faces of the pial surface, but they differ; take it from the same reconstruction, "
