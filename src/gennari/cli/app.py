@@ -13,6 +13,7 @@ from gennari.errors import InputError
 _SUMMARIES = {
     "demo": "The whole method on a synthetic brain, in minutes.",
     "phantom": "Write a synthetic data set with known truth.",
+    "get": "Fetch files of BigBrain: list, sizes and licence first; goes on where it stopped.",
     "sample": "Begin a run: split, patches, pairs, distances.",
     "pack": "Write the sampled patches once, so that training reads them fast.",
     "pretrain": "Learn distances between patches; no annotation is needed.",
@@ -22,6 +23,7 @@ _SUMMARIES = {
     "borders": "Find, join over sections and export borders along the cortical ribbon; measure them.",
     "reproduce": "The paper's table over seeds, with its controls.",
     "report": "One page that tells the run.",
+    "view": "Look at sections, maps and borders of a run in a browser.",
 }
 VERBS = tuple(_SUMMARIES)
 

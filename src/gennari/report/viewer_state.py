@@ -1,0 +1,154 @@
+"""What the two viewers are told of a section: a state of neuroglancer, and a scene of the plain page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gennari.records import LabelSet, Section
+from gennari.report.planes import Kind, Plane
+from gennari.sources.precomputed_served import SLAB_UM, segment_id
+
+_UM = (1e-6, "m")
+"""Both viewers count in µm from the outer corner of pixel (0, 0)."""
+SCREEN_PX = 700
+"""A section is first seen at about this size."""
+_SHADER = """#uicontrol float strength slider(min=0, max=4, default=2)
+void main() {
+  float u = toNormalized(getDataValue());
+  emitRGBA(vec4(0.84, 0.37, 0.0, clamp(strength * u, 0.0, 1.0)));
+}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BorderLayer:
+    """Borders of one method on a section.
+
+    Attributes:
+        title: as people read it.
+        colour: '#rrggbb'.
+        lines_um: each a chain of (x = col, y = row) in µm.
+    """
+
+    title: str
+    colour: str
+    lines_um: Sequence[Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """All that is to be seen of one section: the image first, then what lies over it."""
+
+    section: Section
+    label_set: LabelSet
+    planes: Sequence[Plane]
+    borders: Sequence[BorderLayer]
+
+
+def neuroglancer_state(view: View, data_url: str) -> dict[str, object]:
+    """A state that opens the section in its own plane; truth and prediction side by side where both are there.
+
+    Args:
+        view: of a section.
+        data_url: below which each plane is a precomputed volume, under its name.
+    """
+    rows_um, cols_um = view.section.size_um
+    labels = [plane.title for plane in view.planes if plane.kind == "labels"]
+    shared = [plane.title for plane in view.planes if plane.kind == "image"] + [layer.title for layer in view.borders]
+    uncertain = [plane.title for plane in view.planes if plane.kind == "uncertainty"]
+    return {
+        "dimensions": {axis: _UM for axis in "xyz"},
+        "position": [cols_um / 2, rows_um / 2, SLAB_UM / 2],
+        "crossSectionScale": max(rows_um, cols_um) / SCREEN_PX,
+        "showAxisLines": False,
+        "layout": _layout(labels, shared, uncertain),
+        "layers": [
+            *(_plane_layer(view, plane, data_url) for plane in view.planes),
+            *(_border_layer(layer) for layer in view.borders),
+        ],
+        "selectedLayer": {"visible": True, "layer": labels[-1] if labels else view.planes[0].title, "size": 320},
+        "title": f"{view.section.brain} {view.section.id}",
+    }
+
+
+def scene(view: View) -> dict[str, object]:
+    """The same for the plain page: levels of each plane, names, colours, lines."""
+    return {
+        "title": f"brain {view.section.brain}, section {view.section.id}",
+        "size_um": list(view.section.size_um),
+        "classes": [
+            {"name": name, "colour": colour, "area": index >= view.label_set.first_area}
+            for index, (name, colour) in enumerate(zip(view.label_set.names, view.label_set.colours, strict=True))
+        ],
+        "planes": [
+            {
+                "name": plane.name,
+                "title": plane.title,
+                "kind": plane.kind,
+                "levels": [{"spacing_um": level.spacing_um, "shape_px": level.shape_px} for level in plane.levels],
+                "opacity": _OPACITY[plane.kind],
+                "shown": _shown_first(view, plane),
+            }
+            for plane in view.planes
+        ],
+        "borders": [
+            {"title": layer.title, "colour": layer.colour, "lines_um": layer.lines_um} for layer in view.borders
+        ],
+    }
+
+
+_OPACITY: dict[Kind, float] = {"image": 1.0, "labels": 0.45, "uncertainty": 0.8}
+
+
+def _shown_first(view: View, plane: Plane) -> bool:
+    """One map at a time: the last one, which is the best."""
+    labels = [other.name for other in view.planes if other.kind == "labels"]
+    return plane.kind == "image" or (plane.kind == "labels" and plane.name == labels[-1])
+
+
+def _layout(labels: Sequence[str], shared: Sequence[str], uncertain: Sequence[str]) -> object:
+    """Viewers side by side, moved together: the first map (the truth, where it is known) and the last one."""
+    if len(labels) < 2:
+        return "xy"
+    sides = (labels[0], labels[-1])
+    children = [{"type": "viewer", "layers": [shared[0], side, *shared[1:]], "layout": "xy"} for side in sides]
+    if uncertain:
+        children.append({"type": "viewer", "layers": [*shared, *uncertain], "layout": "xy"})
+    return {"type": "row", "children": children}
+
+
+def _plane_layer(view: View, plane: Plane, data_url: str) -> dict[str, object]:
+    layer: dict[str, object] = {
+        "name": plane.title,
+        "source": f"precomputed://{data_url}/{plane.name}",
+    }
+    if plane.kind == "image":
+        return {**layer, "type": "image", "shader": "void main() { emitGrayscale(toNormalized(getDataValue())); }"}
+    if plane.kind == "uncertainty":
+        return {**layer, "type": "image", "shader": _SHADER, "blend": "default", "opacity": 1.0, "visible": True}
+    names, first = view.label_set.names, view.label_set.first_area
+    return {
+        **layer,
+        "type": "segmentation",
+        "tab": "segments",
+        "segments": [str(segment_id(index)) for index in range(first, len(names))],
+        "segmentColors": {str(segment_id(index)): colour for index, colour in enumerate(view.label_set.colours)},
+        "selectedAlpha": 0.45,
+        "notSelectedAlpha": 0,
+    }
+
+
+def _border_layer(layer: BorderLayer) -> dict[str, object]:
+    middle = SLAB_UM / 2
+    annotations = [
+        {"type": "line", "id": f"{k}-{part}", "pointA": [*start, middle], "pointB": [*end, middle]}
+        for k, line in enumerate(layer.lines_um)
+        for part, (start, end) in enumerate(zip(line[:-1], line[1:], strict=True))
+    ]
+    return {
+        "type": "annotation",
+        "name": layer.title,
+        "source": {"url": "local://annotations", "transform": {"outputDimensions": {axis: _UM for axis in "xyz"}}},
+        "annotationColor": layer.colour,
+        "annotations": annotations,
+        "shader": "void main() { setColor(defaultColor()); setLineWidth(3.0); setEndpointMarkerSize(0.0); }",
+    }
