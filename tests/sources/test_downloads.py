@@ -180,11 +180,9 @@ def test_a_full_disk_is_not_taken_for_the_servers_trouble(fetch, monkeypatch):
 
 
 def test_writing_that_fails_says_what_to_do():
-    with open("/dev/full", "wb") as handle, pytest.raises(InputError, match=r"No space left .* what came is kept"):
-        try:
-            downloads._append(handle, b"x")
-        finally:
-            handle.raw.close()
+    refused = pytest.raises(InputError, match=r"No space left .* what came is kept")
+    with open("/dev/full", "wb", buffering=0) as handle, refused:
+        downloads._append(handle, b"x")
 
 
 def test_an_empty_file_is_a_file(fetch, server, tmp_path):

@@ -2,6 +2,7 @@
 
 import sys
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 from gennari.pipeline.stages import open_run
@@ -31,7 +32,5 @@ def view(run: Path, *, port: int = 0, plain: bool = False, browser: bool = True)
         sys.stdout.flush()
         if browser:
             webbrowser.open(server.url)
-        try:
+        with suppress(KeyboardInterrupt):  # how a viewer is ended is no interrupted work
             server.closing.wait()
-        except KeyboardInterrupt:  # how a viewer is ended is no interrupted work
-            pass

@@ -22,7 +22,6 @@ from gennari.report.planes import Plane, tile_png
 from gennari.report.viewer_state import View, neuroglancer_state, scene
 from gennari.sources.precomputed_served import (
     CHUNK_PX,
-    PROPERTIES,
     chunk_bytes,
     chunk_start,
     properties_info,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gennari.records import LabelSet, Section
 from gennari.report.planes import Kind, Plane
@@ -9,8 +10,8 @@ from gennari.sources.precomputed_served import SLAB_UM, segment_id
 
 _UM = (1e-6, "m")
 """Both viewers count in µm from the outer corner of pixel (0, 0)."""
-SCREEN_PX = 700
-"""A section is first seen at about this size."""
+SCREEN_PX = (1000, 700)
+"""(width, height) that the viewers have together, about: a section is first seen whole."""
 _SHADER = """#uicontrol float strength slider(min=0, max=4, default=2)
 void main() {
   float u = toNormalized(getDataValue());
@@ -55,12 +56,16 @@ def neuroglancer_state(view: View, data_url: str) -> dict[str, object]:
     labels = [plane.title for plane in view.planes if plane.kind == "labels"]
     shared = [plane.title for plane in view.planes if plane.kind == "image"] + [layer.title for layer in view.borders]
     uncertain = [plane.title for plane in view.planes if plane.kind == "uncertainty"]
+    panels = _panels(labels, shared, uncertain)
     return {
-        "dimensions": {axis: _UM for axis in "xyz"},
+        "dimensions": dict.fromkeys("xyz", _UM),
         "position": [cols_um / 2, rows_um / 2, SLAB_UM / 2],
-        "crossSectionScale": max(rows_um, cols_um) / SCREEN_PX,
+        "crossSectionScale": max(cols_um * len(panels) / SCREEN_PX[0], rows_um / SCREEN_PX[1]),
         "showAxisLines": False,
-        "layout": _layout(labels, shared, uncertain),
+        "layout": {
+            "type": "row",
+            "children": [{"type": "viewer", "layers": panel, "layout": "xy"} for panel in panels],
+        },
         "layers": [
             *(_plane_layer(view, plane, data_url) for plane in view.planes),
             *(_border_layer(layer) for layer in view.borders),
@@ -105,15 +110,11 @@ def _shown_first(view: View, plane: Plane) -> bool:
     return plane.kind == "image" or (plane.kind == "labels" and plane.name == labels[-1])
 
 
-def _layout(labels: Sequence[str], shared: Sequence[str], uncertain: Sequence[str]) -> object:
-    """Viewers side by side, moved together: the first map (the truth, where it is known) and the last one."""
-    if len(labels) < 2:
-        return "xy"
-    sides = (labels[0], labels[-1])
-    children = [{"type": "viewer", "layers": [shared[0], side, *shared[1:]], "layout": "xy"} for side in sides]
-    if uncertain:
-        children.append({"type": "viewer", "layers": [*shared, *uncertain], "layout": "xy"})
-    return {"type": "row", "children": children}
+def _panels(labels: Sequence[str], shared: Sequence[str], uncertain: Sequence[str]) -> list[list[str]]:
+    """Layers of viewers side by side, moved together: the first map (the truth, where it is known), then the others."""
+    image, borders = shared[0], shared[1:]
+    maps = [labels[:1], labels[1:]] if len(labels) > 1 else [labels]
+    return [[image, *chosen, *borders] for chosen in (*maps, *([uncertain] if uncertain else []))]
 
 
 def _plane_layer(view: View, plane: Plane, data_url: str) -> dict[str, object]:
@@ -124,11 +125,14 @@ def _plane_layer(view: View, plane: Plane, data_url: str) -> dict[str, object]:
     if plane.kind == "image":
         return {**layer, "type": "image", "shader": "void main() { emitGrayscale(toNormalized(getDataValue())); }"}
     if plane.kind == "uncertainty":
-        return {**layer, "type": "image", "shader": _SHADER, "blend": "default", "opacity": 1.0, "visible": True}
+        return {**layer, "type": "image", "shader": _SHADER, "blend": "default", "opacity": 1.0}
     names, first = view.label_set.names, view.label_set.first_area
+    labels = [other.title for other in view.planes if other.kind == "labels"]
+    shown = (labels[0], labels[-1])  # of several networks the last; the others are a click away
     return {
         **layer,
         "type": "segmentation",
+        "visible": plane.title in shown,
         "tab": "segments",
         "segments": [str(segment_id(index)) for index in range(first, len(names))],
         "segmentColors": {str(segment_id(index)): colour for index, colour in enumerate(view.label_set.colours)},
@@ -142,12 +146,12 @@ def _border_layer(layer: BorderLayer) -> dict[str, object]:
     annotations = [
         {"type": "line", "id": f"{k}-{part}", "pointA": [*start, middle], "pointB": [*end, middle]}
         for k, line in enumerate(layer.lines_um)
-        for part, (start, end) in enumerate(zip(line[:-1], line[1:], strict=True))
+        for part, (start, end) in enumerate(pairwise(line))
     ]
     return {
         "type": "annotation",
         "name": layer.title,
-        "source": {"url": "local://annotations", "transform": {"outputDimensions": {axis: _UM for axis in "xyz"}}},
+        "source": {"url": "local://annotations", "transform": {"outputDimensions": dict.fromkeys("xyz", _UM)}},
         "annotationColor": layer.colour,
         "annotations": annotations,
         "shader": "void main() { setColor(defaultColor()); setLineWidth(3.0); setEndpointMarkerSize(0.0); }",

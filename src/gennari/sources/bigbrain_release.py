@@ -72,7 +72,7 @@ def section_files(
 
 
 def surface_files(base_url: str) -> list[ReleaseFile]:
-    """Pial ('gray') and white surfaces of both hemispheres, as GIfTI. Their x and y are negated: the importer's work."""
+    """Pial ('gray') and white surfaces of both hemispheres, as GIfTI. x and y are negated: the importer's work."""
     stem = f"{_RELEASE}/3D_Surfaces/Apr7_2016/gii"
     return _files([f"{stem}/{kind}_{side}_327680.gii" for kind, side in product(("gray", "white"), _SIDES)], base_url)
 

@@ -1,0 +1,86 @@
+import json
+
+import numpy as np
+import pytest
+
+from gennari.frames import coronal
+from gennari.records import LabelSet, Section
+from gennari.report.planes import array_plane
+from gennari.report.viewer_state import BorderLayer, View, neuroglancer_state, scene
+
+LABELS = LabelSet(names=("glass", "other", "hOc1"), colours=("#ffffff", "#808080", "#ff0010"), first_area=2)
+SECTION = Section(brain="A", id=12, spacing_um=20.0, shape_px=(100, 200), to_brain=coronal(0.0))
+LINE = BorderLayer(title="borders, distance", colour="#d62728", lines_um=[[(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)]])
+
+
+def view(*maps, uncertain=False, borders=()):
+    values = np.zeros((50, 100), np.uint8)
+    planes = [array_plane("image", "section", "image", np.zeros((100, 200), np.uint8), 20.0)]
+    planes += [array_plane(name, f"areas, {name}", "labels", values, 40.0) for name in maps]
+    if uncertain:
+        planes.append(array_plane("uncertainty", "uncertainty", "uncertainty", values, 40.0))
+    return View(section=SECTION, label_set=LABELS, planes=planes, borders=borders)
+
+
+def panels(state):
+    return [child["layers"] for child in state["layout"]["children"]]
+
+
+def test_the_whole_section_is_seen_first_from_its_middle_in_um():
+    state = neuroglancer_state(view("truth"), "http://h/d")
+    assert state["position"][:2] == [2000.0, 1000.0]
+    assert state["crossSectionScale"] == 4.0
+    assert state["dimensions"]["x"] == (1e-6, "m")
+    json.dumps(state)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (view(borders=[LINE]), [["section", "borders, distance"]]),
+        (view("truth"), [["section", "areas, truth"]]),
+        (view("truth", "ours", uncertain=True, borders=[LINE]), [
+            ["section", "areas, truth", "borders, distance"],
+            ["section", "areas, ours", "borders, distance"],
+            ["section", "uncertainty", "borders, distance"],
+        ]),
+        (view("truth", "first", "ours"), [["section", "areas, truth"], ["section", "areas, first", "areas, ours"]]),
+    ],
+)  # fmt: skip
+def test_truth_and_maps_stand_side_by_side(given, expected):
+    assert panels(neuroglancer_state(given, "http://h/d")) == expected
+
+
+def test_every_layer_of_a_panel_is_there_and_of_several_maps_the_last_is_shown():
+    state = neuroglancer_state(view("truth", "first", "ours", uncertain=True, borders=[LINE]), "http://h/d")
+    layers = {layer["name"]: layer for layer in state["layers"]}
+    assert {name for panel in panels(state) for name in panel} == set(layers)
+    shown = [layers[f"areas, {name}"]["visible"] for name in ("truth", "first", "ours")]
+    assert shown == [True, False, True]
+    assert state["selectedLayer"]["layer"] == "areas, ours"
+
+
+def test_areas_are_shown_in_their_colours_and_tissue_is_not():
+    (layer,) = (layer for layer in neuroglancer_state(view("ours"), "http://h/d")["layers"] if "segments" in layer)
+    assert layer["source"] == "precomputed://http://h/d/ours"
+    assert layer["segments"] == ["3"]
+    assert layer["segmentColors"] == {"1": "#ffffff", "2": "#808080", "3": "#ff0010"}
+
+
+def test_borders_are_lines_between_neighbouring_points():
+    layer = neuroglancer_state(view(borders=[LINE]), "http://h/d")["layers"][-1]
+    ends = [(one["pointA"][:2], one["pointB"][:2]) for one in layer["annotations"]]
+    assert ends == [([1.0, 2.0], [3.0, 4.0]), ([3.0, 4.0], [5.0, 6.0])]
+    assert len({one["id"] for one in layer["annotations"]}) == 2
+
+
+def test_the_plain_page_is_told_levels_names_and_lines_and_shows_one_map():
+    told = scene(view("truth", "ours", uncertain=True, borders=[LINE]))
+    assert told["size_um"] == [2000.0, 4000.0]
+    assert [(plane["name"], plane["shown"]) for plane in told["planes"]] == [
+        ("image", True), ("truth", False), ("ours", True), ("uncertainty", False),
+    ]  # fmt: skip
+    assert told["planes"][1]["levels"] == [{"spacing_um": 40.0, "shape_px": (50, 100)}]
+    assert told["classes"][2] == {"name": "hOc1", "colour": "#ff0010", "area": True}
+    assert told["borders"][0]["lines_um"] == LINE.lines_um
+    json.dumps(told)
