@@ -42,7 +42,7 @@ class Ramp:
 
 
 def test_the_image_is_read_where_it_is_asked_for():
-    section = Section(brain="P", id=1, spacing_um=10.0, shape_px=(1030, 9), to_brain=coronal(0.0))
+    section = Section(brain="P", id=1, spacing_um=10.0, shape_px=(1030, 9), to_brain=coronal(0.0, -1.0, 1.0))
     plane = image_plane(section, Ramp())
     assert plane.read(Piece(0, slice(4, 6), slice(2, 5))).tolist() == [[110, 113, 116], [111, 114, 117]]
     assert plane.read(Piece(1, slice(3, 4), slice(1, 3))).tolist() == [[114, 120]]  # means of 113.5 + .. and 119.5

@@ -6,10 +6,10 @@ import pytest
 from gennari.frames import coronal
 from gennari.records import LabelSet, Section
 from gennari.report.planes import array_plane
-from gennari.report.viewer_state import BorderLayer, View, neuroglancer_state, scene
+from gennari.report.viewer_state import SCREEN_PX, BorderLayer, View, neuroglancer_state, scene
 
 LABELS = LabelSet(names=("glass", "other", "hOc1"), colours=("#ffffff", "#808080", "#ff0010"), first_area=2)
-SECTION = Section(brain="A", id=12, spacing_um=20.0, shape_px=(100, 200), to_brain=coronal(0.0))
+SECTION = Section(brain="A", id=12, spacing_um=20.0, shape_px=(100, 200), to_brain=coronal(0.0, -1.0, 1.0))
 LINE = BorderLayer(title="borders, distance", colour="#d62728", lines_um=[[(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)]])
 
 
@@ -23,7 +23,9 @@ def view(*maps, uncertain=False, borders=()):
 
 
 def panels(state):
-    return [child["layers"] for child in state["layout"]["children"]]
+    grid = state["layout"]
+    lines = grid["children"] if grid["type"] == "column" else [grid]
+    return [viewer["layers"] for line in lines for viewer in line["children"]]
 
 
 def test_the_whole_section_is_seen_first_from_its_middle_in_um():
@@ -43,12 +45,24 @@ def test_the_whole_section_is_seen_first_from_its_middle_in_um():
             ["section", "areas, truth", "borders, distance"],
             ["section", "areas, ours", "borders, distance"],
             ["section", "uncertainty", "borders, distance"],
+            ["section"],
         ]),
         (view("truth", "first", "ours"), [["section", "areas, truth"], ["section", "areas, first", "areas, ours"]]),
     ],
 )  # fmt: skip
 def test_truth_and_maps_stand_side_by_side(given, expected):
     assert panels(neuroglancer_state(given, "http://h/d")) == expected
+
+
+@pytest.mark.parametrize(("shape_px", "rows"), [((100, 200), 2), ((400, 200), 1)])
+def test_viewers_stand_in_one_row_or_two_as_the_section_is_seen_larger(shape_px, rows):
+    given = view("truth", "ours")
+    section = Section(brain="A", id=12, spacing_um=20.0, shape_px=shape_px, to_brain=coronal(0.0, -1.0, 1.0))
+    state = neuroglancer_state(View(section=section, label_set=LABELS, planes=given.planes, borders=()), "http://h/d")
+    assert state["layout"]["type"] == ("column" if rows == 2 else "row")
+    across = {1: 2, 2: 1}[rows]
+    rows_um, cols_um = section.size_um
+    assert state["crossSectionScale"] == max(cols_um * across / SCREEN_PX[0], rows_um * rows / SCREEN_PX[1])
 
 
 def test_every_layer_of_a_panel_is_there_and_of_several_maps_the_last_is_shown():

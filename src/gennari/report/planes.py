@@ -121,7 +121,7 @@ def tile_png(plane: Plane, level: int, tile: tuple[int, int], label_set: LabelSe
     """
     row, col = tile
     values = plane.read(plane.piece(level, (row * TILE_PX, col * TILE_PX), TILE_PX))
-    return imagecodecs.png_encode(_coloured(plane.kind, values, label_set), level=1)
+    return bytes(imagecodecs.png_encode(_coloured(plane.kind, values, label_set), level=1))
 
 
 def class_rgba(label_set: LabelSet) -> UInt8[np.ndarray, "256 4"]:

@@ -10,7 +10,7 @@ from gennari.sources.precomputed_served import SLAB_UM, segment_id
 
 _UM = (1e-6, "m")
 """Both viewers count in µm from the outer corner of pixel (0, 0)."""
-SCREEN_PX = (1000, 700)
+SCREEN_PX = (1000, 780)
 """(width, height) that the viewers have together, about: a section is first seen whole."""
 _SHADER = """#uicontrol float strength slider(min=0, max=4, default=2)
 void main() {
@@ -57,15 +57,13 @@ def neuroglancer_state(view: View, data_url: str) -> dict[str, object]:
     shared = [plane.title for plane in view.planes if plane.kind == "image"] + [layer.title for layer in view.borders]
     uncertain = [plane.title for plane in view.planes if plane.kind == "uncertainty"]
     panels = _panels(labels, shared, uncertain)
+    scale, grid = _arranged(panels, view.section)
     return {
         "dimensions": dict.fromkeys("xyz", _UM),
         "position": [cols_um / 2, rows_um / 2, SLAB_UM / 2],
-        "crossSectionScale": max(cols_um * len(panels) / SCREEN_PX[0], rows_um / SCREEN_PX[1]),
+        "crossSectionScale": scale,
         "showAxisLines": False,
-        "layout": {
-            "type": "row",
-            "children": [{"type": "viewer", "layers": panel, "layout": "xy"} for panel in panels],
-        },
+        "layout": grid,
         "layers": [
             *(_plane_layer(view, plane, data_url) for plane in view.planes),
             *(_border_layer(layer) for layer in view.borders),
@@ -115,6 +113,24 @@ def _panels(labels: Sequence[str], shared: Sequence[str], uncertain: Sequence[st
     image, borders = shared[0], shared[1:]
     maps = [labels[:1], labels[1:]] if len(labels) > 1 else [labels]
     return [[image, *chosen, *borders] for chosen in (*maps, *([uncertain] if uncertain else []))]
+
+
+def _arranged(panels: list[list[str]], section: Section) -> tuple[float, dict[str, object]]:
+    """Viewers in one row or two, however the section is seen larger: µm a screen pixel, and the layout.
+
+    A place that stays free shows the section alone.
+    """
+    rows_um, cols_um = section.size_um
+
+    def scale(rows: int) -> float:
+        return max(cols_um * -(-len(panels) // rows) / SCREEN_PX[0], rows_um * rows / SCREEN_PX[1])
+
+    rows = min((1, 2) if len(panels) > 1 else (1,), key=scale)
+    across = -(-len(panels) // rows)
+    filled = panels + [panels[0][:1]] * (rows * across - len(panels))
+    viewers = [{"type": "viewer", "layers": panel, "layout": "xy"} for panel in filled]
+    lines = [{"type": "row", "children": viewers[k : k + across]} for k in range(0, len(viewers), across)]
+    return scale(rows), lines[0] if rows == 1 else {"type": "column", "children": lines}
 
 
 def _plane_layer(view: View, plane: Plane, data_url: str) -> dict[str, object]:

@@ -20,7 +20,7 @@ def read_channels(path: Path) -> tuple[UInt8[np.ndarray, "c h w"], float]:
         group = zarr.open_group(path, mode="r")
         level = _Ome.model_validate(group.attrs.get("ome")).multiscales[0].datasets[0]
         scale = level.transforms[0].scale
-        values = np.asarray(group[level.path][:])  # pyright: ignore[reportIndexIssue]
+        values = np.asarray(group[level.path][:])  # pyright: ignore[reportIndexIssue, reportArgumentType]
         if values.ndim != 3 or values.dtype != np.uint8 or scale is None:
             raise ValueError(f"an array of {values.ndim} axes of {values.dtype}, scaled by {scale}")
     except (OSError, KeyError, ValidationError, ValueError, RuntimeError) as error:

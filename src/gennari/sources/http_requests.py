@@ -177,7 +177,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     """Keeps HEAD a HEAD, and refuses to leave https or go to another scheme."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
     ) -> urllib.request.Request | None:
         check_url(newurl)
         if req.type == "https" and urlsplit(newurl).scheme != "https":
