@@ -129,6 +129,30 @@ def finished_demo(phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return out
 
 
+@pytest.fixture(scope="session")
+def mapped_run(
+    phantom: Path, mini_recipes: "tuple[object, Experiment]", tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Folder of a run with maps but without any training: its "pretrained" net knows the truth, the other finds glass.
+
+    Tests that change it copy it; its data set is `phantom`.
+    """
+    from gennari.nets.sizes import output_spacing_um
+    from gennari.pipeline.evaluation import true_map
+    from gennari.pipeline.maps import map_path
+    from gennari.pipeline.stages import create_run
+    from gennari.sources.sections import write_labels
+
+    run = create_run(tmp_path_factory.mktemp("mapped") / "run", phantom, mini_recipes[1])
+    spacing_um, label_set = output_spacing_um(run.experiment.texture), run.dataset.label_set
+    for brain in map(run.dataset.brain, "ABCD"):
+        for section in brain.sections:
+            truth = true_map(brain, section.id, spacing_um)
+            for variant, labels in (("baseline", np.zeros_like(truth)), ("pretrained", truth)):
+                write_labels(map_path(run, variant, brain.name, section.id), labels, spacing_um, label_set)
+    return run.root
+
+
 @pytest.fixture
 def make_patches(rng) -> "Callable[..., PatchTable]":
     """make_patches(n, splits, faces): n patches on random faces of the first so many, sides and splits at random."""

@@ -30,11 +30,11 @@ def stop_when_asked(monkeypatch, fetched):
     monkeypatch.setattr(verb, "ViewServer", Stopping)
 
 
-def test_the_address_is_printed_served_and_opened(gennari, finished_demo, monkeypatch):
+def test_the_address_is_printed_served_and_opened(gennari, mapped_run, monkeypatch):
     fetched, opened = [], []
     stop_when_asked(monkeypatch, fetched)
     monkeypatch.setattr(verb.webbrowser, "open", opened.append)
-    said = gennari("view", finished_demo / "run")
+    said = gennari("view", mapped_run)
     assert said.code == 0
     found = re.fullmatch(
         r"\d+ sections at (http://127\.0\.0\.1:\d+/v/[\w-]{32,}/view\.html) \(Ctrl-C ends\)\n", said.out
@@ -44,18 +44,16 @@ def test_the_address_is_printed_served_and_opened(gennari, finished_demo, monkey
     assert b"sections.json" in fetched[0]
 
 
-def test_no_browser_is_opened_where_none_is_wanted_and_a_missing_neuroglancer_is_said(
-    gennari, finished_demo, monkeypatch
-):
+def test_no_browser_is_opened_where_none_is_wanted_and_a_missing_neuroglancer_is_said(gennari, mapped_run, monkeypatch):
     opened = []
     stop_when_asked(monkeypatch, [])
     monkeypatch.setattr(verb.webbrowser, "open", opened.append)
     monkeypatch.setattr(verb, "neuroglancer_client", lambda: None)
-    said = gennari("view", finished_demo / "run", "--no-browser")
+    said = gennari("view", mapped_run, "--no-browser")
     assert said.code == 0
     assert opened == []
     assert "pip install 'gennari[view]'" in said.err
-    assert "gennari[view]" not in gennari("view", finished_demo / "run", "--no-browser", "--plain").err
+    assert "gennari[view]" not in gennari("view", mapped_run, "--no-browser", "--plain").err
 
 
 def test_a_folder_that_is_no_run_is_refused(refused, tmp_path):

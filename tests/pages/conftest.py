@@ -109,6 +109,8 @@ class Browser:
             self.requested.append(params["request"]["url"])
         if event.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+        if event.get("method") == "Runtime.consoleAPICalled" and params["type"] == "error":
+            self.complaints.append(" ".join(str(one.get("description", one.get("value"))) for one in params["args"]))
         if event.get("method") == "Runtime.exceptionThrown":
             self.complaints.append(str(params["exceptionDetails"].get("exception", params)))
 

@@ -5,6 +5,7 @@ import pytest
 
 from gennari.pipeline.stages import open_run
 from gennari.pipeline.view_server import ViewServer, neuroglancer_client
+from gennari.report.page import viewer_page
 
 HAS_WEBGL = """(() => {
   const gl = document.createElement("canvas").getContext("webgl2");
@@ -12,8 +13,8 @@ HAS_WEBGL = """(() => {
 
 
 @pytest.fixture
-def run(finished_demo):
-    return open_run(finished_demo / "run")
+def run(mapped_run):
+    return open_run(mapped_run)
 
 
 def address(server):
@@ -108,19 +109,18 @@ def test_without_webgl_a_plain_page_shows_tiles_areas_and_layers(run, browse):
 
 
 @pytest.mark.slow
-def test_the_list_leads_to_sections_and_a_report_on_the_disk_says_how_to_start(run, browse):
+def test_the_list_leads_to_sections_and_a_report_on_the_disk_says_how_to_start(run, browse, tmp_path):
     browser = browse(webgl=False)
     with ViewServer(run) as server:
         browser.open(server.url)
         links = browser.wait("[...document.querySelectorAll('ul a')].map((link) => link.innerText).join() || null")
         assert links == ",".join(str(shown.section) for shown in server.sections)
-        check_offline(browser, server)
-        browser.open(f"http://127.0.0.1:{server.port}/v/{server.token}/report.html")
-        shown = server.sections[0]
-        target = f"view.html#{shown.brain}/{shown.section}"
-        browser.wait(f"document.querySelector('a[href=\"{target}\"]') !== null")
-        browser.value(f"document.querySelector('a[href=\"{target}\"]').click()")
+        shown = server.sections[-1]
+        browser.value("[...document.querySelectorAll('ul a')].at(-1).click()")
         browser.wait("location.pathname.endsWith('plain.html') && document.body.dataset.waiting === '0'")
-    browser.open(run.path("view.html").as_uri() + f"#{shown.brain}/{shown.section}")
+        assert f"brain {shown.brain}, section {shown.section}" in str(browser.value("document.body.innerText"))
+        check_offline(browser, server)
+    (tmp_path / "view.html").write_text(viewer_page(), encoding="utf-8")
+    browser.open((tmp_path / "view.html").as_uri() + f"#{shown.brain}/{shown.section}")
     browser.wait("document.body.innerText.includes('gennari view RUN')")
     assert f"Section {shown.section} of brain {shown.brain}" in str(browser.value("document.body.innerText"))

@@ -1,5 +1,6 @@
 import http.client
 import json
+import shutil
 import socket
 
 import imagecodecs
@@ -10,14 +11,27 @@ import tensorstore as ts
 from gennari.errors import InputError
 from gennari.pipeline import view_server
 from gennari.pipeline.maps import map_path
-from gennari.pipeline.stages import open_run
+from gennari.pipeline.stages import RunManifest, open_run
 from gennari.pipeline.view_server import KEPT_VIEWS, ViewServer, neuroglancer_client
+from gennari.sources.atomic import write_json
+from gennari.sources.documents import read_json
 from gennari.sources.sections import read_full, read_labels
 
 
 @pytest.fixture
-def served(finished):
-    with ViewServer(finished) as server:
+def mapped(mapped_run, tmp_path):
+    """A copy of the run, with a report."""
+    shutil.copytree(mapped_run, tmp_path / "run")
+    manifest = read_json(tmp_path / "run" / "run.json", RunManifest)
+    dataset = str((mapped_run / manifest.dataset).resolve())
+    write_json(tmp_path / "run" / "run.json", manifest.model_copy(update={"dataset": dataset}))
+    (tmp_path / "run" / "report.html").write_text("<p>gennari report</p>")
+    return open_run(tmp_path / "run")
+
+
+@pytest.fixture
+def served(mapped):
+    with ViewServer(mapped) as server:
         yield server
 
 
@@ -57,8 +71,8 @@ def test_who_has_not_the_token_or_comes_under_another_name_gets_nothing(served):
     assert get(served, "sections.json", method="POST")[0].status == 501
 
 
-def test_two_servers_have_two_tokens(finished, served):
-    with ViewServer(finished) as other:
+def test_two_servers_have_two_tokens(mapped, served):
+    with ViewServer(mapped) as other:
         assert other.token != served.token
         assert get(other, "sections.json", token=served.token)[0].status == 404
 
@@ -77,18 +91,18 @@ def test_answers_let_pages_load_nothing_from_elsewhere(served):
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_tensorstore_reads_image_and_map_as_they_are(served, finished):
+def test_tensorstore_reads_image_and_map_as_they_are(served, mapped):
     shown = served.sections[0]
     base = f"http://127.0.0.1:{served.port}/v/{served.token}/data/{place(served)}"
-    section = finished.dataset.brain(shown.brain).section(shown.section)
-    image = read_full(finished.dataset.brain(shown.brain).image_path(section.id), section.spacing_um)
-    labels, _ = read_labels(map_path(finished, "pretrained", shown.brain, shown.section))
+    section = mapped.dataset.brain(shown.brain).section(shown.section)
+    image = read_full(mapped.dataset.brain(shown.brain).image_path(section.id), section.spacing_um)
+    labels, _ = read_labels(map_path(mapped, "pretrained", shown.brain, shown.section))
     for name, expected in (("image", image), ("pretrained", labels + np.uint8(1))):
         spec = {"driver": "neuroglancer_precomputed", "kvstore": {"driver": "http", "base_url": f"{base}/{name}/"}}
         read = np.asarray(ts.open(spec).result().read().result())[:, :, 0, 0].T
         assert np.array_equal(read, expected)
     names = json.loads(get(served, f"data/{place(served)}/pretrained/segment_properties/info")[1])
-    assert names["inline"]["properties"][0]["values"] == list(finished.dataset.label_set.names)
+    assert names["inline"]["properties"][0]["values"] == list(mapped.dataset.label_set.names)
 
 
 def test_states_scenes_and_tiles_are_of_the_section(served):
@@ -118,8 +132,8 @@ def test_what_lies_outside_the_section_is_refused_with_the_reason(served):
     assert get(served, f"data/{place(served)}/image/0/1-2_0-1_0-1")[0].status == 400
 
 
-def test_a_damaged_map_is_said_and_the_server_goes_on(copied):
-    run = open_run(copied / "run")
+def test_a_damaged_map_is_said_and_the_server_goes_on(mapped):
+    run = mapped
     with ViewServer(run) as server:
         shown = server.sections[0]
         (map_path(run, "pretrained", shown.brain, shown.section) / "zarr.json").write_text("{")
@@ -135,8 +149,8 @@ def test_only_so_many_sections_stay_in_memory(served):
     assert len(served._views) == min(KEPT_VIEWS, len(served.sections))
 
 
-def test_the_stream_that_neuroglancer_asks_for_stays_open_and_ends_with_the_server(finished):
-    with ViewServer(finished) as server:
+def test_the_stream_that_neuroglancer_asks_for_stays_open_and_ends_with_the_server(mapped):
+    with ViewServer(mapped) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         connection.request("GET", f"/events/{server.token}?c=1")
         response = connection.getresponse()
@@ -145,26 +159,26 @@ def test_the_stream_that_neuroglancer_asks_for_stays_open_and_ends_with_the_serv
     connection.close()
 
 
-def test_the_client_is_served_where_it_is_installed_and_wanted(served, finished):
+def test_the_client_is_served_where_it_is_installed_and_wanted(served, mapped):
     if neuroglancer_client() is None:
         pytest.skip("needs neuroglancer: pip install 'gennari[view]'")
     response, body = get(served, "client/index.html")
     assert response.status == 200
     assert b"neuroglancer" in body
-    with ViewServer(finished, plain=True) as plain:
+    with ViewServer(mapped, plain=True) as plain:
         assert get(plain, "client/index.html")[0].status == 404
         assert json.loads(get(plain, "sections.json")[1])["neuroglancer"] is False
 
 
-def test_without_neuroglancer_the_plain_page_is_what_there_is(finished, monkeypatch):
+def test_without_neuroglancer_the_plain_page_is_what_there_is(mapped, monkeypatch):
     monkeypatch.setattr(view_server, "find_spec", lambda name: None)
     assert neuroglancer_client() is None
-    with ViewServer(finished) as server:
+    with ViewServer(mapped) as server:
         assert json.loads(get(server, "sections.json")[1])["neuroglancer"] is False
 
 
-def test_a_port_that_is_taken_is_refused(finished, served):
+def test_a_port_that_is_taken_is_refused(mapped, served):
     with pytest.raises(InputError, match=f"needs a free port, but {served.port} is not"):
-        ViewServer(finished, served.port)
+        ViewServer(mapped, served.port)
     with pytest.raises(InputError, match="needs a free port, but 70000 is not"):
-        ViewServer(finished, 70000)
+        ViewServer(mapped, 70000)
