@@ -39,12 +39,12 @@ def test_the_whole_section_is_seen_first_from_its_middle_in_um():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (view(borders=[LINE]), [["section", "borders, distance"]]),
+        (view(borders=[LINE]), [["section"]]),
         (view("truth"), [["section", "areas, truth"]]),
         (view("truth", "ours", uncertain=True, borders=[LINE]), [
-            ["section", "areas, truth", "borders, distance"],
-            ["section", "areas, ours", "borders, distance"],
-            ["section", "uncertainty", "borders, distance"],
+            ["section", "areas, truth"],
+            ["section", "areas, ours"],
+            ["section", "uncertainty"],
             ["section"],
         ]),
         (view("truth", "first", "ours"), [["section", "areas, truth"], ["section", "areas, first", "areas, ours"]]),
@@ -81,11 +81,9 @@ def test_areas_are_shown_in_their_colours_and_tissue_is_not():
     assert layer["segmentColors"] == {"1": "#ffffff", "2": "#808080", "3": "#ff0010"}
 
 
-def test_borders_are_lines_between_neighbouring_points():
-    layer = neuroglancer_state(view(borders=[LINE]), "http://h/d")["layers"][-1]
-    ends = [(one["pointA"][:2], one["pointB"][:2]) for one in layer["annotations"]]
-    assert ends == [([1.0, 2.0], [3.0, 4.0]), ([3.0, 4.0], [5.0, 6.0])]
-    assert len({one["id"] for one in layer["annotations"]}) == 2
+def test_borders_are_left_to_the_plain_page():
+    layers = neuroglancer_state(view("truth", "ours", borders=[LINE]), "http://h/d")["layers"]
+    assert [layer["name"] for layer in layers] == ["section", "areas, truth", "areas, ours"]
 
 
 def test_the_plain_page_is_told_levels_names_and_lines_and_shows_one_map():

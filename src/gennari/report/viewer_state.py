@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from gennari.records import LabelSet, Section
 from gennari.report.planes import Kind, Plane
@@ -48,13 +47,16 @@ class View:
 def neuroglancer_state(view: View, data_url: str) -> dict[str, object]:
     """A state that opens the section in its own plane; truth and prediction side by side where both are there.
 
+    Borders are not in it: with a layer of annotations beside several segmentations the client (2.41) loses layers at
+    random while it restores a state. The plain page draws them.
+
     Args:
         view: of a section.
         data_url: below which each plane is a precomputed volume, under its name.
     """
     rows_um, cols_um = view.section.size_um
     labels = [plane.title for plane in view.planes if plane.kind == "labels"]
-    shared = [plane.title for plane in view.planes if plane.kind == "image"] + [layer.title for layer in view.borders]
+    shared = [plane.title for plane in view.planes if plane.kind == "image"]
     uncertain = [plane.title for plane in view.planes if plane.kind == "uncertainty"]
     panels = _panels(labels, shared, uncertain)
     scale, grid = _arranged(panels, view.section)
@@ -64,10 +66,7 @@ def neuroglancer_state(view: View, data_url: str) -> dict[str, object]:
         "crossSectionScale": scale,
         "showAxisLines": False,
         "layout": grid,
-        "layers": [
-            *(_plane_layer(view, plane, data_url) for plane in view.planes),
-            *(_border_layer(layer) for layer in view.borders),
-        ],
+        "layers": [_plane_layer(view, plane, data_url) for plane in view.planes],
         "selectedLayer": {"visible": True, "layer": labels[-1] if labels else view.planes[0].title, "size": 320},
         "title": f"{view.section.brain} {view.section.id}",
     }
@@ -154,21 +153,4 @@ def _plane_layer(view: View, plane: Plane, data_url: str) -> dict[str, object]:
         "segmentColors": {str(segment_id(index)): colour for index, colour in enumerate(view.label_set.colours)},
         "selectedAlpha": 0.45,
         "notSelectedAlpha": 0,
-    }
-
-
-def _border_layer(layer: BorderLayer) -> dict[str, object]:
-    middle = SLAB_UM / 2
-    annotations = [
-        {"type": "line", "id": f"{k}-{part}", "pointA": [*start, middle], "pointB": [*end, middle]}
-        for k, line in enumerate(layer.lines_um)
-        for part, (start, end) in enumerate(pairwise(line))
-    ]
-    return {
-        "type": "annotation",
-        "name": layer.title,
-        "source": {"url": "local://annotations", "transform": {"outputDimensions": dict.fromkeys("xyz", _UM)}},
-        "annotationColor": layer.colour,
-        "annotations": annotations,
-        "shader": "void main() { setColor(defaultColor()); setLineWidth(3.0); setEndpointMarkerSize(0.0); }",
     }
