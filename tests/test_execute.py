@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gennari.errors import InputError, Interrupted
-from gennari.execute import TasksFailed, Tick, run_tasks
+from gennari.execute import TasksFailed, Tick, bytes_words, run_tasks
 
 
 @pytest.fixture(autouse=True)
@@ -226,3 +226,23 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (12_345_678, "12.3 MB"),
+        (10**15, "1000.0 TB"),
+    ],
+)
+def test_bytes_are_said_in_the_unit_that_suits_them(count, words):
+    assert bytes_words(count) == words
+
+
+def test_a_tick_counts_tasks_or_bytes():
+    assert Tick("draw", 3, 10).amount == "3/10"
+    assert Tick("fetch", 1500, 3_000_000, unit="B").amount == "1.5 kB/3.0 MB"

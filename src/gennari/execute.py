@@ -19,12 +19,27 @@ Result = TypeVar("Result")
 
 
 class Tick(NamedTuple):
-    """How far a stage has come; `note` is a short remark for a person."""
+    """How far a stage has come; `note` is a short remark for a person, `unit` "B" where bytes are counted."""
 
     stage: str
     done: int
     total: int
     note: str = ""
+    unit: str = ""
+
+    @property
+    def amount(self) -> str:
+        """'3/10', or '1.2 GB/3.4 GB'."""
+        done, total = (bytes_words(count) if self.unit == "B" else str(count) for count in (self.done, self.total))
+        return f"{done}/{total}"
+
+
+def bytes_words(count: int) -> str:
+    """A number of bytes in the unit that suits it (1 kB is 1000 bytes)."""
+    if count < 1000:
+        return f"{count} B"
+    power = min((len(str(count)) - 1) // 3, 4)
+    return f"{count / 1000**power:.1f} {' kMGT'[power]}B"
 
 
 Report = Callable[[Tick], None]

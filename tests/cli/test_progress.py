@@ -46,6 +46,14 @@ def test_lines_say_how_long_it_will_take(monkeypatch):
     ]
 
 
+def test_bytes_are_told_as_bytes(monkeypatch):
+    for stream in (_as_stderr(monkeypatch, io.StringIO()), _as_stderr(monkeypatch, _Terminal())):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with progress() as tick:
+            tick(Tick("fetch", 2_000_000_000, 2_000_000_000, "pm0100o.png", unit="B"))
+        assert "2.0 GB/2.0 GB" in stream.getvalue()
+
+
 def test_a_terminal_gets_bars_with_the_time_left(monkeypatch):
     stream = _as_stderr(monkeypatch, _Terminal())
     with progress() as tick:

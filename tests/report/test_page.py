@@ -9,10 +9,12 @@ from gennari.report.page import (
     Chapter,
     Column,
     Headline,
+    Links,
     ReportContent,
     ReportFigure,
     ReportTable,
     render_page,
+    viewer_page,
     write_report,
 )
 from gennari.report.style import to_png
@@ -112,6 +114,19 @@ def test_a_tables_note_stands_above_its_rows():
     text = render_page(content(chapters=[Chapter(title="Results", tables=[noted])]))
     assert text.index("<h3>Scores</h3>") < text.index("<p>Ceiling: 0.9.</p>") < text.index("<table>")
     assert "<p></p>" not in render_page(content())
+
+
+def test_links_to_sections_stand_under_the_figures_with_their_note():
+    links = Links(note="In the viewer:", to=[("A 12", "view.html#A/12"), ("B <3", "view.html#B%20/3")])
+    page = Page(text := render_page(content(chapters=[Chapter(title="Results", links=links)])))
+    assert page.open == []
+    assert text.index("In the viewer:") < text.index('<a href="view.html#A/12">A 12</a>')
+    assert '<a href="view.html#B%20/3">B &lt;3</a>' in text
+
+
+def test_the_viewers_page_asks_for_nothing_outside_its_folder():
+    assert not re.search(r"https?://|//[a-z]+\.", viewer_page())
+    assert "sections.json" in viewer_page()
 
 
 def test_a_page_without_headlines_and_chapters_is_still_a_page():

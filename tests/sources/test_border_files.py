@@ -11,6 +11,7 @@ from gennari.frames import coronal
 from gennari.records import Hemisphere, Section, TriangleMesh
 from gennari.sources.border_files import (
     BorderTable,
+    read_border_lines,
     write_border_columns,
     write_border_csv,
     write_border_files,
@@ -82,6 +83,15 @@ def test_a_border_is_a_line_across_the_cortex_in_pixels_of_its_section(borders, 
     assert point["geometry"] == {"type": "Point", "coordinates": [1.0, 2.0]}
     assert point["properties"]["classification"]["name"] == "border, single"
     assert point["properties"]["measurements"]["d2"] == 8.0
+
+
+def test_lines_come_back_and_points_are_left_out(borders, section, tmp_path: Path):
+    write_border_geojson(tmp_path / "7.geojson", borders, section(7))
+    (line,) = read_border_lines(tmp_path / "7.geojson")
+    assert line.tolist() == [[9.38, 18.75], [10.62, 21.88]]
+    (tmp_path / "other.geojson").write_text('{"features": [{"geometry": {"type": "Polygon", "coordinates": []}}]}')
+    with pytest.raises(InputError, match="does not fit"):
+        read_border_lines(tmp_path / "other.geojson")
 
 
 def test_vertices_carry_the_greatest_value_of_their_borders(borders, brain, tmp_path: Path):

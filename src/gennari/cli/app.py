@@ -13,6 +13,7 @@ from gennari.errors import InputError
 _SUMMARIES = {
     "demo": "The whole method on a synthetic brain, in minutes.",
     "phantom": "Write a synthetic data set with known truth.",
+    "get": "Fetch files of BigBrain: list, sizes and licence first; goes on where it stopped.",
     "import": "Bring your own sections, surfaces, atlas and annotations into a data set.",
     "check": "Look a data set over before training, and say what to do.",
     "sample": "Begin a run: split, patches, pairs, distances.",
@@ -25,6 +26,7 @@ _SUMMARIES = {
     "reproduce": "The paper's table over seeds, with its controls.",
     "export": "Maps, surfaces and models for QuPath, napari, neuroglancer, siibra, Workbench, torch.",
     "report": "One page that tells the run.",
+    "view": "Look at sections, maps and borders of a run in a browser.",
 }
 VERBS = tuple(_SUMMARIES)
 _MODULES = {"import": "gennari.cli.importing:app"}

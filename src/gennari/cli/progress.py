@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from gennari.execute import Report, Tick
 
@@ -21,7 +21,7 @@ def progress() -> Iterator[Report]:
         yield _Lines(partial(print, file=sys.stderr, flush=True))
         return
     columns = (
-        TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.fields[amount]}"), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True)) as bars:
@@ -34,8 +34,10 @@ class _Bars:
 
     def __call__(self, tick: Tick) -> None:
         if tick.stage not in self._tasks:
-            self._tasks[tick.stage] = self._bars.add_task(tick.stage, total=tick.total, note="")
-        self._bars.update(self._tasks[tick.stage], completed=tick.done, total=tick.total, note=tick.note)
+            self._tasks[tick.stage] = self._bars.add_task(tick.stage, total=tick.total, note="", amount="")
+        self._bars.update(
+            self._tasks[tick.stage], completed=tick.done, total=tick.total, note=tick.note, amount=tick.amount
+        )
 
 
 class _Lines:
@@ -49,7 +51,7 @@ class _Lines:
         if not finished and now - self._last.get(tick.stage, -1e9) < LINE_EVERY_S:
             return
         self._last[tick.stage] = now
-        self._say(f"{tick.stage}: {tick.done}/{tick.total}{_left(tick, began, now)} {tick.note}".rstrip())
+        self._say(f"{tick.stage}: {tick.amount}{_left(tick, began, now)} {tick.note}".rstrip())
 
 
 def _left(tick: Tick, began: tuple[float, int], now: float) -> str:

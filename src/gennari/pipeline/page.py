@@ -32,13 +32,13 @@ from gennari.report.chart_figures import (
     training_curves,
 )
 from gennari.report.network_figures import network_figure
-from gennari.report.page import ReportFigure, write_report
+from gennari.report.page import ReportFigure, viewer_page, write_report
 from gennari.report.sampling_figures import patch_distributions, split_figure
 from gennari.report.section_figures import SectionPanel, patches_gallery, section_overlays
 from gennari.report.style import to_png
 from gennari.report.surface_figures import sampling_locations
 from gennari.sources.atlas import read_atlas
-from gennari.sources.atomic import atomic_path
+from gennari.sources.atomic import atomic_path, write_text
 from gennari.sources.dataset import Brain
 from gennari.sources.documents import read_json
 from gennari.sources.sections import read_labels
@@ -67,9 +67,10 @@ def _report(run: Run, tick: Report) -> list[Path]:
             temporary.write_bytes(png)
         figures[name] = ReportFigure(title=title, caption=caption, png=png)
         tick(Tick("report", done, FIGURES, title))
-    page = run.path("report.html")
+    page, viewer = run.path("report.html"), run.path("view.html")
+    write_text(viewer, viewer_page())
     write_report(page, content(run, summary, error, figures, border_chapters(run)))
-    return [page, *(run.path("figures", f"{name}.png") for name in figures)]
+    return [page, viewer, *(run.path("figures", f"{name}.png") for name in figures)]
 
 
 def _figures(run: Run, summary: Summary, error: DistanceError) -> Iterator[tuple[str, str, str, Figure]]:

@@ -1,6 +1,7 @@
 """The report's words and tables; every number in them comes from a saved result."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from gennari.metrics.distances import DistanceError
 from gennari.pipeline.ceiling import ceiling_words
@@ -8,7 +9,7 @@ from gennari.pipeline.evaluation import LABELS, Summary
 from gennari.pipeline.sampling import sections_of
 from gennari.pipeline.splitting import by_part, missing_words, read_missing
 from gennari.pipeline.stages import Provenance, Run, receipts
-from gennari.report.page import Chapter, Column, Headline, ReportContent, ReportFigure, ReportTable
+from gennari.report.page import Chapter, Column, Headline, Links, ReportContent, ReportFigure, ReportTable
 from gennari.sources.documents import read_json, read_text
 
 CITATION = (
@@ -65,6 +66,7 @@ def content(
                 title="Areas on held-out sections",
                 tables=(_methods_table(summary, error),),
                 figures=(figures["overlays"], figures["dice"], figures["confusion"]),
+                links=_section_links(run),
             ),
             *borders,
             Chapter(
@@ -118,6 +120,16 @@ def _methods_table(summary: Summary, error: DistanceError) -> ReportTable:
         rows=rows,
         emphasis=1,
         note="" if summary.ceiling is None else _sentence(ceiling_words(summary.ceiling)),
+    )
+
+
+def _section_links(run: Run) -> Links:
+    """To each held-out section in the viewer; view.html stands beside the report."""
+    named = [(name, section.id) for name, sections in sections_of(run, "test").items() for section in sections]
+    return Links(
+        note="Each section with truth, maps and what else is known as layers (while `gennari view` of this run runs, "
+        "open the report from its page):",
+        to=[(f"{brain} {section}", f"view.html#{quote(brain, safe='')}/{section}") for brain, section in named],
     )
 
 

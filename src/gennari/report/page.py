@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -68,13 +69,26 @@ class ReportFigure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Links:
+    """Addresses relative to the page, with the words that lead to them.
+
+    Attributes:
+        note: a sentence before them.
+    """
+
+    note: str
+    to: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chapter:
-    """Tables and figures that belong together, in this order."""
+    """Tables, figures and links that belong together, in this order."""
 
     title: str
     text: str = ""
     tables: Sequence[ReportTable] = ()
     figures: Sequence[ReportFigure] = ()
+    links: Links | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +135,11 @@ def render_page(content: ReportContent) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2").render(content=content)
+
+
+def viewer_page() -> str:
+    """The page that a report's links to sections lead to: without a running viewer it says how to start it."""
+    return files("gennari.report").joinpath("view.html").read_text(encoding="utf-8")
 
 
 def write_report(path: Path, content: ReportContent) -> None:

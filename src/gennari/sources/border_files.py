@@ -5,13 +5,16 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from pydantic import BaseModel
 
 from gennari.errors import InputError
 from gennari.records import SIDES, Hemisphere, Section
 from gennari.sources.atomic import atomic_path, write_json, write_text
+from gennari.sources.documents import read_json
 from gennari.sources.gifti import write_columns
 
 _COLOURS = {True: (214, 39, 40), False: (255, 152, 150)}
@@ -130,6 +133,16 @@ def write_border_geojson(path: Path, borders: BorderTable, section: Section) -> 
     write_json(path, {"type": "FeatureCollection", "features": features})
 
 
+def read_border_lines(path: Path) -> list[Float[np.ndarray, "p 2"]]:
+    """The lines of a section's GeoJSON of borders, each as points (x = col, y = row) in px; single points are left out.
+
+    Raises:
+        InputError: there is no such file, or it is none of `write_border_geojson`.
+    """
+    features = read_json(path, _Features).features
+    return [np.array(one.geometry.coordinates, float) for one in features if one.geometry.type == "LineString"]
+
+
 def write_border_columns(path: Path, borders: BorderTable, hemisphere: Hemisphere) -> None:
     """Write the borders of a hemisphere as columns over its vertices; where several meet the greatest value counts.
 
@@ -149,6 +162,19 @@ def write_border_columns(path: Path, borders: BorderTable, hemisphere: Hemispher
         np.maximum.at(most, borders.vertex[known], column[known])
         values[:, k] = np.where(np.isfinite(most), most, 0)
     write_columns(path, tuple(given), values, hemisphere.side)
+
+
+class _Geometry(BaseModel):
+    type: Literal["LineString", "Point"]
+    coordinates: list[tuple[float, float]] | tuple[float, float]
+
+
+class _Feature(BaseModel):
+    geometry: _Geometry
+
+
+class _Features(BaseModel):
+    features: list[_Feature]
 
 
 def _feature(borders: BorderTable, row: int, section: Section) -> dict[str, object]:

@@ -140,6 +140,10 @@ class Brain:
         path = annotation_path(self.folder, section)
         return path if path.is_file() else None
 
+    def has_truth(self, section: int) -> bool:
+        """Whether the full labels of a section are known (phantom only)."""
+        return _truth_path(self.folder, section).is_dir()
+
     def truth(self, section: int) -> AreaMap:
         """The full labels of a section (phantom only; for metrics alone). InputError if there are none."""
         self._entry(section)
