@@ -76,4 +76,3 @@ def siibra_section(section: Section, image_url: str, space: str, licence: str) -
         "providers": {"neuroglancer/precomputed": image_url},
         "description": f"Section {section.id} of {section.brain}. Licence of the data: {licence}",
     }
-
