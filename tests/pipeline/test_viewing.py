@@ -3,19 +3,19 @@ import shutil
 
 import numpy as np
 import pytest
-import zarr
 
 from gennari.errors import InputError
 from gennari.pipeline.border_places import borders_path
-from gennari.pipeline.maps import map_path
+from gennari.pipeline.maps import map_path, probabilities_path
 from gennari.pipeline.sampling import sections_of
 from gennari.pipeline.stages import RunManifest, open_run
-from gennari.pipeline.viewing import Shown, probabilities_path, sections_to_view, view_of
+from gennari.pipeline.viewing import Shown, sections_to_view, view_of
 from gennari.report.page import viewer_page
 from gennari.report.planes import Piece
 from gennari.sampling.ribbon_places import write_places
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
+from gennari.sources.probabilities import write_probability_bytes
 from gennari.sources.sections import read_full, read_labels
 
 
@@ -51,10 +51,8 @@ def put_probabilities(run, shown, variant):
     labels, spacing_um = read_labels(map_path(run, variant, shown.brain, shown.section))
     values = np.zeros((len(run.dataset.label_set.names), *labels.shape), np.uint8)
     values[1] = 200
-    scale = [{"type": "scale", "scale": [1.0, spacing_um, spacing_um]}]
-    ome = {"multiscales": [{"datasets": [{"path": "0", "coordinateTransformations": scale}]}]}
     path = probabilities_path(run, variant, shown.brain, shown.section)
-    zarr.create_group(path, zarr_format=3, attributes={"ome": ome}).create_array("0", data=values)
+    write_probability_bytes(path, values, spacing_um, run.dataset.label_set, 1)
 
 
 def test_sections_with_maps_are_shown_with_all_that_is_known_of_them(mapped):

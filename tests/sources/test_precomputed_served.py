@@ -9,14 +9,8 @@ import tensorstore as ts
 
 from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet
-from gennari.sources.precomputed_served import (
-    CHUNK_PX,
-    chunk_bytes,
-    chunk_start,
-    properties_info,
-    segment_id,
-    volume_info,
-)
+from gennari.sources.precomputed_files import CHUNK_PX, segment_id, segment_properties
+from gennari.sources.precomputed_served import chunk_bytes, chunk_start, volume_info
 
 LABELS = LabelSet(names=("glass", "hOc1"), colours=("#ffffff", "#ff0010"), first_area=1)
 
@@ -52,8 +46,15 @@ def test_tensorstore_reads_what_is_served_pixel_by_pixel(rng, tmp_path, segmenta
 def test_a_segmentation_knows_its_names():
     assert volume_info([(1.0, (2, 2))], True)["segment_properties"] == "segment_properties"
     assert "segment_properties" not in volume_info([(1.0, (2, 2))], False)
-    inline = properties_info(LABELS)["inline"]
-    assert inline == {"ids": ["1", "2"], "properties": [{"id": "label", "type": "label", "values": ["glass", "hOc1"]}]}
+    inline = segment_properties(LABELS)["inline"]
+    assert inline["ids"] == ["1", "2"]
+    assert inline["properties"][0] == {"id": "label", "type": "label", "values": ["glass", "hOc1"]}
+    assert inline["properties"][1] | {"id": "", "type": ""} == {
+        "id": "",
+        "type": "",
+        "tags": ["area", "tissue"],
+        "values": [[1], [0]],
+    }
     assert segment_id(0) == 1  # 0 is nothing
 
 

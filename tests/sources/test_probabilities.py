@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorstore as ts
+import zarr
 from yaozarrs import validate_zarr_store
 
 from gennari.errors import InputError
@@ -62,7 +63,7 @@ def test_a_channel_for_each_class_is_the_law(tmp_path, given, label_set):
         write_probabilities(tmp_path / "p.ome.zarr", given[:3], 64.0, label_set)
 
 
-@pytest.mark.parametrize("damage", ["gone", "no image", "two axes"])
+@pytest.mark.parametrize("damage", ["gone", "no image", "two axes", "of floats"])
 def test_what_is_no_image_of_probabilities_is_refused(tmp_path, given, label_set, damage):
     path = tmp_path / "p.ome.zarr"
     if damage != "gone":
@@ -71,6 +72,8 @@ def test_what_is_no_image_of_probabilities_is_refused(tmp_path, given, label_set
         if damage == "no image":
             del inner["attributes"]["ome"]
             (path / "zarr.json").write_text(json.dumps(inner))
+        elif damage == "of floats":
+            zarr.open_group(path).create_array("0", data=given.astype(np.float32), overwrite=True)
         else:
             array = json.loads((path / "0/zarr.json").read_text())
             (path / "0/zarr.json").write_text(json.dumps(array | {"shape": [4, 37]}))

@@ -20,13 +20,8 @@ from gennari.pipeline.stages import Run
 from gennari.pipeline.viewing import Shown, sections_to_view, view_of
 from gennari.report.planes import Plane, tile_png
 from gennari.report.viewer_state import View, neuroglancer_state, scene
-from gennari.sources.precomputed_served import (
-    CHUNK_PX,
-    chunk_bytes,
-    chunk_start,
-    properties_info,
-    volume_info,
-)
+from gennari.sources.precomputed_files import CHUNK_PX, segment_properties
+from gennari.sources.precomputed_served import chunk_bytes, chunk_start, volume_info
 
 LOOPBACK = "127.0.0.1"
 KEPT_VIEWS = 4
@@ -231,7 +226,7 @@ def _precomputed(plane: Plane, inner: list[str], view: View) -> Body | None:
         case ["info"]:
             return _json(volume_info(plane.levels, segmentation))
         case ["segment_properties", "info"] if segmentation:
-            return _json(properties_info(view.label_set))
+            return _json(segment_properties(view.label_set))
         case [key, name] if key.isdecimal():
             values = plane.read(plane.piece(int(key), chunk_start(name), CHUNK_PX))
             return Body(chunk_bytes(values, segmentation), "bin")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -10,15 +9,15 @@ from gennari.errors import InputError
 from gennari.pipeline.border_export import EXPORT
 from gennari.pipeline.border_places import borders_path
 from gennari.pipeline.border_tables import PLACES
-from gennari.pipeline.maps import map_path
+from gennari.pipeline.maps import map_path, probabilities_path
 from gennari.pipeline.stages import Run
 from gennari.records import Section
 from gennari.report.planes import Plane, array_plane, image_plane, uncertainty_of
 from gennari.report.viewer_state import BorderLayer, View
 from gennari.sampling.ribbon_places import read_places
 from gennari.sources.border_files import read_border_lines
-from gennari.sources.channels import read_channels
 from gennari.sources.dataset import Brain
+from gennari.sources.probabilities import read_probability_bytes
 from gennari.sources.sections import read_labels
 
 TITLES = {"baseline": "areas, from scratch", "pretrained": "areas, pre-trained", "model": "areas, given model"}
@@ -70,11 +69,6 @@ def view_of(run: Run, shown: Shown) -> View:
     )
 
 
-def probabilities_path(run: Run, variant: str, brain: str, section: int) -> Path:
-    """Where the probabilities of a section's classes stand, if they were kept."""
-    return map_path(run, variant, brain, section).with_name(f"{section:04d}_probabilities.ome.zarr")
-
-
 def _planes(run: Run, brain: Brain, section: Section) -> Iterator[Plane]:
     yield image_plane(section, brain.open_reader(section))
     if brain.has_truth(section.id):
@@ -86,7 +80,7 @@ def _planes(run: Run, brain: Brain, section: Section) -> Iterator[Plane]:
         yield array_plane(variant, TITLES[variant], "labels", labels, spacing_um)
         last = variant
     if last and (path := probabilities_path(run, last, brain.name, section.id)).is_dir():
-        probabilities, spacing_um = read_channels(path)
+        probabilities, spacing_um = read_probability_bytes(path)
         yield array_plane("uncertainty", "uncertainty", "uncertainty", uncertainty_of(probabilities), spacing_um)
 
 

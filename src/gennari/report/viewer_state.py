@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gennari.records import LabelSet, Section
 from gennari.report.planes import Kind, Plane
-from gennari.sources.precomputed_served import SLAB_UM, segment_id
+from gennari.sources.precomputed_files import SLAB_UM, segment_id
 
 _UM = (1e-6, "m")
 """Both viewers count in µm from the outer corner of pixel (0, 0)."""

@@ -54,7 +54,7 @@ def write_precomputed_labels(
         _write(made, "segmentation", pyramid, spacing_um)
         info = json.loads((made / "info").read_text(encoding="utf-8"))
         write_json(made / "info", {**info, PROPERTIES: PROPERTIES})
-        write_json(made / PROPERTIES / "info", _properties(label_set))
+        write_json(made / PROPERTIES / "info", segment_properties(label_set))
         write_json(made / "transform.json", brain_nm(section).tolist())
 
 
@@ -93,7 +93,8 @@ def _write(
         store[...] = plane.T[:, :, None, None]
 
 
-def _properties(label_set: LabelSet) -> dict[str, object]:
+def segment_properties(label_set: LabelSet) -> dict[str, object]:
+    """The `info` of segment_properties: names of the classes, and which are areas and which tissue."""
     classes = range(len(label_set.names))
     return {
         "@type": "neuroglancer_segment_properties",

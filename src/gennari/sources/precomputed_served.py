@@ -7,17 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from gennari.errors import InputError
-from gennari.records import IGNORE, LabelSet
-
-CHUNK_PX = 512
-SLAB_UM = 20.0
-"""Thickness given to a section, which the format asks for; its middle is the section's plane."""
-PROPERTIES = "segment_properties"
-
-
-def segment_id(class_index: int) -> int:
-    """The number of a class in a segmentation: 0 is "nothing" to neuroglancer, so classes begin with 1."""
-    return class_index + 1
+from gennari.records import IGNORE
+from gennari.sources.precomputed_files import CHUNK_PX, PROPERTIES, SLAB_UM
 
 
 def volume_info(levels: Sequence[tuple[float, tuple[int, int]]], segmentation: bool) -> dict[str, object]:
@@ -45,17 +36,6 @@ def volume_info(levels: Sequence[tuple[float, tuple[int, int]]], segmentation: b
         "num_channels": 1,
         "scales": scales,
         **({PROPERTIES: PROPERTIES} if segmentation else {}),
-    }
-
-
-def properties_info(label_set: LabelSet) -> dict[str, object]:
-    """The `info` of segment_properties: the names of the classes."""
-    return {
-        "@type": "neuroglancer_segment_properties",
-        "inline": {
-            "ids": [str(segment_id(index)) for index in range(len(label_set.names))],
-            "properties": [{"id": "label", "type": "label", "values": list(label_set.names)}],
-        },
     }
 
 

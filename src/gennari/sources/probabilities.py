@@ -85,11 +85,11 @@ def read_probability_bytes(path: Path) -> tuple[UInt8[np.ndarray, "c h w"], floa
         group = zarr.open_group(path, mode="r")
         scale = _Ome.model_validate(group.attrs.get("ome")).multiscales[0].datasets[0].coordinateTransformations[0]
         values = np.asarray(group["0"][:])  # pyright: ignore[reportIndexIssue]
-        if values.ndim != 3 or scale.scale is None:
-            raise ValueError(f"an array of {values.ndim} axes")
+        if values.ndim != 3 or values.dtype != np.uint8 or scale.scale is None:
+            raise ValueError(f"an array of {values.ndim} axes of {values.dtype}, scaled by {scale.scale}")
     except (FileNotFoundError, KeyError, IndexError, ValidationError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{path} must be a whole OME-Zarr image of probabilities (c, y, x), but reading it fails "
+            f"{path} must be a whole OME-Zarr image of probabilities (c, y, x) in bytes, but reading it fails "
             f"({' '.join(str(error).split())[:120]}); segment the section again"
         ) from error
     return values, scale.scale[-1]
