@@ -55,7 +55,7 @@ def export_stages(run: Run, wanted: Wanted, tick: Report) -> list[Path]:
     variant = wanted.variant or _variant(run)
     brains = tuple(mapped_sections(run, variant))
     spaces = _spaces(run, brains, wanted)
-    kinds = wanted.kinds or _possible(run, variant, spaces)
+    kinds: Sequence[Kind] = wanted.kinds or _possible(run, variant, spaces)
     _check(run, variant, kinds, brains, spaces)
     works: Mapping[Kind, Callable[[Path], object]] = {
         "sections": partial(write_sections, run, variant, tick=tick),
@@ -71,7 +71,8 @@ def export_stages(run: Run, wanted: Wanted, tick: Report) -> list[Path]:
         "surface": wanted.fill_mm,
     }
     folders = []
-    for kind in (kind for kind in KINDS if kind in kinds):
+    in_order: list[Kind] = [kind for kind in KINDS if kind in kinds]
+    for kind in in_order:
         folder = export_path(run, variant, kind)
         work = partial(_whole, folder, works[kind])
         said = str(options.get(kind, ""))

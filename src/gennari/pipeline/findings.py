@@ -28,7 +28,8 @@ class Finding(NamedTuple):
 
 def worst(findings: Sequence[Finding]) -> Level:
     """The worst level of all."""
-    return max((finding.level for finding in findings), key=LEVELS.index, default="good")
+    levels: list[Level] = ["good", *(finding.level for finding in findings)]
+    return max(levels, key=LEVELS.index)
 
 
 def told(findings: Sequence[Finding]) -> str:

@@ -134,7 +134,7 @@ def _zarr(path: Path) -> tuple[np.ndarray, dict[int, str]]:
     try:
         group = zarr.open_group(path, mode="r")
         if "labels" in group:
-            listed = group["labels"].attrs.asdict()
+            listed: dict[str, Any] = dict(group["labels"].attrs)
             names = listed.get("ome", listed)["labels"]
             if len(names) != 1:
                 raise InputError(f"{path} has the label images {', '.join(names)}; name one of them in the path")

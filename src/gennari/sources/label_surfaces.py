@@ -32,7 +32,7 @@ def write_label_surface(path: Path, labels: UInt8[np.ndarray, "v"], label_set: L
     ]
     for key, (name, (red, green, blue, alpha)) in enumerate(entries):
         label = GiftiLabel(key=key, red=red, green=green, blue=blue, alpha=alpha)
-        label.label = name
+        label.label = name  # pyright: ignore[reportAttributeAccessIssue]: nibabel says None, and writes any text
         table.labels.append(label)
     array = GiftiDataArray(
         keys.astype(np.int32),

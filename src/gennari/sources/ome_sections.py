@@ -1,6 +1,7 @@
 """A section with its areas in one OME-Zarr 0.5 group, for napari, QuPath and what else reads NGFF."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -54,15 +55,20 @@ def pyramid_levels(shape_px: tuple[int, int]) -> int:
 def _say_source(path: Path) -> None:
     """Labels name the image they belong to; a reader then shows both together."""
     group = zarr.open_group(path, mode="r+")
-    ome = dict(group.attrs["ome"])  # pyright: ignore[reportArgumentType, reportCallIssue]
+    ome = _ome(group)
     ome["image-label"] = {**ome["image-label"], "source": {"image": "../../"}}
     group.attrs["ome"] = ome
+
+
+def _ome(group: zarr.Group) -> dict[str, Any]:
+    attributes: dict[str, Any] = dict(group.attrs)
+    return dict(attributes["ome"])
 
 
 def _rename(path: Path, name: str) -> None:
     """The image was written under a temporary name, which its metadata took on."""
     group = zarr.open_group(path, mode="r+")
-    ome = dict(group.attrs["ome"])  # pyright: ignore[reportArgumentType, reportCallIssue]
+    ome = _ome(group)
     (multiscale,) = ome["multiscales"]
     ome["multiscales"] = [{**multiscale, "name": name}]
     group.attrs["ome"] = ome

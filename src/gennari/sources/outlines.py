@@ -1,8 +1,10 @@
 """The pieces of a mask as polygons with their holes, along pixel edges, however ragged the mask is."""
 
+from typing import cast
+
 import numpy as np
 import shapely
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int32
 from scipy import ndimage
 from shapely.geometry import MultiPolygon, Polygon
 
@@ -28,7 +30,7 @@ def mask_polygons(mask: Bool[np.ndarray, "h w"], scale: float = 1.0) -> Polygon 
     rings = trace(mask)
     if not rings:
         raise ValueError("the outlines of a mask must enclose an area, got a mask without any pixel")
-    pieces, count = ndimage.label(mask)  # by sides, as `trace` walks
+    pieces, count = cast("tuple[Int32[np.ndarray, 'h w'], int]", ndimage.label(mask))  # by sides, as `trace` walks
     outer: list[np.ndarray | None] = [None] * count
     holes: list[list[np.ndarray]] = [[] for _ in range(count)]
     for ring in rings:

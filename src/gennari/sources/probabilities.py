@@ -84,7 +84,7 @@ def read_probability_bytes(path: Path) -> tuple[UInt8[np.ndarray, "c h w"], floa
     try:
         group = zarr.open_group(path, mode="r")
         scale = _Ome.model_validate(group.attrs.get("ome")).multiscales[0].datasets[0].coordinateTransformations[0]
-        values = np.asarray(group["0"][:])  # pyright: ignore[reportIndexIssue]
+        values = np.asarray(group["0"][:])  # pyright: ignore[reportIndexIssue, reportArgumentType]
         if values.ndim != 3 or values.dtype != np.uint8 or scale.scale is None:
             raise ValueError(f"an array of {values.ndim} axes of {values.dtype}, scaled by {scale.scale}")
     except (FileNotFoundError, KeyError, IndexError, ValidationError, ValueError, RuntimeError) as error:

@@ -42,7 +42,9 @@ def find_vertex_maps(place: Path) -> dict[Side, list[Path]]:
             named = [path for path in found[side] if "probability" in path.name]
             found[side] = named or [path for path in found[side] if not _is_other(path.name)]
     if not place.is_dir():
-        other = {side: [path for path in found[side] if _same_but_side(path.name, place.name)] for side in SIDES}
+        other: dict[Side, list[Path]] = {
+            side: [path for path in found[side] if _same_but_side(path.name, place.name)] for side in SIDES
+        }
         found = other
     lacking = [side for side in SIDES if not found[side]]
     if lacking:

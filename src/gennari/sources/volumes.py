@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -27,7 +28,7 @@ def open_volume(path: Path) -> SpatialImage:
     if not path.is_file():
         raise InputError(f"{path} must be a NIfTI file, but there is none; check the path")
     try:
-        image = nib.load(path)  # pyright: ignore[reportPrivateImportUsage]
+        image = cast(SpatialImage, nib.load(path))  # pyright: ignore[reportPrivateImportUsage]
     except _DAMAGE as error:
         raise InputError(f"{path} must be a whole NIfTI file, but reading it fails ({error}); copy it again") from error
     check_volume(image, str(path))
@@ -66,7 +67,8 @@ def sample(
         InputError: the voxels are damaged or cut short.
     """
     data = read_voxels(image, where, volume)
-    voxels = (points_mm - image.affine[:3, 3]) @ np.linalg.inv(image.affine[:3, :3]).T
+    affine = np.asarray(image.affine)
+    voxels = (points_mm - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
     return map_coordinates(data, voxels.T, output=np.float32, order=1, mode="constant", cval=0.0)
 
 
