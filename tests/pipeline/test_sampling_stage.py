@@ -109,12 +109,20 @@ def test_an_interrupted_stage_goes_on_with_the_sources_that_are_left(finished, f
         assert np.array_equal(getattr(found, column), getattr(pairs, column))
 
 
-@pytest.mark.parametrize(("role", "found"), [("labelled", 0), ("pretext", 2)])
-def test_there_must_be_exactly_one_pretext_brain(copied, finished, role, found):
+@pytest.mark.parametrize(("role", "found"), [("labelled", 5), ("pretext", 2)])
+def test_there_must_be_exactly_one_brain_to_pre_train_on(copied, finished, role, found):
     changed = "P" if role == "labelled" else "A"
     manifest = copied / "dataset/brains" / changed / "brain.json"
     other = "pretext" if role == "labelled" else "labelled"
     manifest.write_text(manifest.read_text().replace(f'"role": "{other}"', f'"role": "{role}"'))
     run = Run(copied / "run", finished.experiment, open_dataset(copied / "dataset"))
-    with pytest.raises(InputError, match=f"one brain of role 'pretext'.*has {found}"):
+    with pytest.raises(InputError, match=f"that of role 'pretext', but .* has {found};"):
         pretext_brain(run)
+
+
+def test_a_brain_that_is_the_only_one_is_pre_trained_on_itself(copied, finished):
+    manifest = copied / "dataset/dataset.json"
+    found = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(found | {"brains": ["A"]}))
+    brain = pretext_brain(Run(copied / "run", finished.experiment, open_dataset(copied / "dataset")))
+    assert (brain.name, brain.manifest.role) == ("A", "labelled")

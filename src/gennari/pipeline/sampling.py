@@ -43,16 +43,19 @@ def split_of(run: Run, brain: Brain) -> dict[int, Split]:
 
 
 def pretext_brain(run: Run) -> Brain:
-    """The brain the pretext task is learned on.
+    """The brain the pretext task is learned on: that of role "pretext", or the only one of a data set with one brain.
+
+    A labelled brain gives patches of its training sections alone, since one split serves both tasks.
 
     Raises:
-        InputError: the data set has none, or several.
+        InputError: several brains have the role, or none has and there are several.
     """
-    found = [brain for brain in run.dataset.brains() if brain.manifest.role == "pretext"]
+    brains = run.dataset.brains()
+    found = [brain for brain in brains if brain.manifest.role == "pretext"] or brains
     if len(found) != 1:
         raise InputError(
-            f"a run pre-trains on one brain of role 'pretext', but {run.dataset.manifest.name} has "
-            f"{len(found)}; set the role in brain.json"
+            f"a run pre-trains on one brain, its only one or that of role 'pretext', but {run.dataset.manifest.name} "
+            f"has {len(found)}; set the roles in brain.json"
         )
     return found[0]
 
