@@ -138,8 +138,8 @@ def mapped_run(
     Tests that change it copy it; its data set is `phantom`.
     """
     from gennari.nets.sizes import output_spacing_um
-    from gennari.pipeline.evaluation import true_map
     from gennari.pipeline.maps import map_path
+    from gennari.pipeline.references import true_map
     from gennari.pipeline.stages import create_run
     from gennari.sources.sections import write_labels
 

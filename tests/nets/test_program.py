@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -40,7 +42,8 @@ def test_torch_reads_a_program_that_takes_grey_values_and_any_batch(tmp_path, co
 
 def test_a_program_that_disagrees_is_refused_and_not_left_behind(tmp_path, monkeypatch):
     net, save = trained(SAME), program.save
-    other = program.GreyToProbabilities(net, 0.5, 0.2).eval()  # another mean
+    plain = copy.deepcopy(net).to(memory_format=torch.contiguous_format)  # as the program's own net is
+    other = program.GreyToProbabilities(plain, 0.5, 0.2).eval()  # another mean
     wrong = program._export(other, (torch.rand(2, 1, 48, 48),))
     monkeypatch.setattr(program, "save", lambda right, path: save(wrong, path))
     with pytest.raises(ValueError, match="must agree with its network to 1e-05, got"):

@@ -1,12 +1,10 @@
 """Measuring: majority truth, the atlas alone, pooled Dice and the interval of the gain."""
 
-from collections import Counter
 from itertools import product
 
 import numpy as np
 import pytest
 
-from gennari.errors import InputError
 from gennari.metrics.overlap import dice_per_class
 from gennari.pipeline.atlas_alone import atlas_labels
 from gennari.pipeline.evaluation import (
@@ -15,9 +13,9 @@ from gennari.pipeline.evaluation import (
     Summary,
     gain_interval,
     read_confusions,
-    true_map,
 )
 from gennari.pipeline.maps import map_path
+from gennari.pipeline.references import true_map
 from gennari.pipeline.sampling import sections_of
 from gennari.records import LabelSet
 from gennari.sources.dataset import open_dataset
@@ -33,27 +31,6 @@ LABELS = LabelSet(
 @pytest.fixture(scope="module")
 def brain(phantom):
     return open_dataset(phantom).brain("B")
-
-
-def test_the_truth_on_a_coarser_grid_is_a_majority_of_each_block(brain):
-    section = brain.sections[0]
-    truth = brain.truth(section.id)
-    coarse = true_map(brain, section.id, 2 * truth.spacing_um)
-    assert coarse.shape == section.grid_shape(2 * truth.spacing_um)
-    for row, col in product(range(0, coarse.shape[0] - 1, 7), range(0, coarse.shape[1] - 1, 7)):
-        votes = Counter(truth.labels[2 * row : 2 * row + 2, 2 * col : 2 * col + 2].ravel().tolist())
-        assert votes[int(coarse[row, col])] == max(votes.values())
-
-
-def test_on_its_own_grid_the_truth_is_left_alone(brain):
-    truth = brain.truth(brain.sections[0].id)
-    np.testing.assert_array_equal(true_map(brain, brain.sections[0].id, truth.spacing_um), truth.labels)
-
-
-@pytest.mark.parametrize("spacing_um", [100.0, 300.0])
-def test_a_grid_that_is_no_multiple_of_the_truths_is_refused(brain, spacing_um):
-    with pytest.raises(InputError, match=r"a multiple of the truth's \(256.0 µm\), got"):
-        true_map(brain, brain.sections[0].id, spacing_um)
 
 
 def test_the_atlas_alone_is_off_on_background_and_white_matter_by_the_registration_only(brain):

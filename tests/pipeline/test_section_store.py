@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gennari.nets.sizes import output_spacing_um
-from gennari.pipeline.evaluation import true_map
 from gennari.pipeline.labelled import labelled_sections
+from gennari.pipeline.references import true_map
 from gennari.pipeline.section_store import SectionStore, fill_store
 from gennari.sources.dataset import open_dataset
 

@@ -1,4 +1,4 @@
-"""`gennari evaluate`: measure the maps against the truth."""
+"""`gennari evaluate`: measure the maps against the truth, or against annotations where there is none."""
 
 import sys
 from pathlib import Path
@@ -11,6 +11,9 @@ from gennari.pipeline.stages import locked, open_run
 
 def evaluate(run: Path) -> None:
     """Measure maps and distances of a run and print the table.
+
+    Maps of held-out sections are compared with the truth where the data set knows it, else with what experts annotated
+    on them; the table says which.
 
     Args:
         run: folder of the run.

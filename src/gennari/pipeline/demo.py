@@ -14,6 +14,7 @@ from gennari.pipeline.making import make_phantom
 from gennari.pipeline.maps import segment_stage
 from gennari.pipeline.packing import pack_stage
 from gennari.pipeline.page import report_stage
+from gennari.pipeline.references import ANNOTATED_NOTE
 from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.splitting import MissingArea, missing_words, read_missing
 from gennari.pipeline.stages import Run, create_run, locked, receipts
@@ -79,6 +80,7 @@ def outcome(run: Run, making_seconds: float = 0.0) -> Outcome:
 
 def _table(summary: Summary, error: DistanceError, missing: list[MissingArea]) -> str:
     lines = [] if summary.ceiling is None else [ceiling_words(summary.ceiling)]
+    lines += [ANNOTATED_NOTE] if summary.reference == "annotations" else []
     lines.append(f"{'':<26}{'Dice (areas)':>14}{'err_seg':>10}{'distance um':>13}{'err_dist mm':>13}")
     for name, label in LABELS.items():
         method = summary.methods[name]

@@ -1,4 +1,4 @@
-"""The stage that measures: maps against the truth, and the atlas alone beside them."""
+"""The stage that measures: maps against truth or annotations of held-out sections, the atlas alone beside them."""
 
 import zipfile
 import zlib
@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 from pydantic import BaseModel, ConfigDict
 
-from gennari.data.label_grids import coarsened
 from gennari.errors import InputError
 from gennari.execute import Report, Tick
 from gennari.metrics.overlap import dice_per_class, macro_dice
@@ -20,7 +19,7 @@ from gennari.pipeline.atlas_alone import atlas_labels
 from gennari.pipeline.ceiling import Ceiling, ceiling
 from gennari.pipeline.learning import VARIANTS
 from gennari.pipeline.maps import map_path
-from gennari.pipeline.sampling import sections_of
+from gennari.pipeline.references import Reference, measured_sections, reference_map, reference_of
 from gennari.pipeline.scoring import SectionResult, area_dice, counts_of, score_section
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import LabelSet, Section
@@ -71,6 +70,7 @@ class Summary(BaseModel):
 
     Attributes:
         ceiling: how far two observers agree on the same sections, where the data set knows it.
+        reference: what maps were measured against; annotations where a held-out section has no truth.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,6 +80,7 @@ class Summary(BaseModel):
     dice_gain_high: float
     sections: int
     ceiling: Ceiling | None = None
+    reference: Reference = "truth"
 
 
 def evaluate_stage(run: Run, tick: Report) -> bool:
@@ -107,22 +108,6 @@ def read_confusions(run: Run) -> dict[str, Int[np.ndarray, "s c c"]]:
         ) from error
 
 
-def true_map(brain: Brain, section: int, spacing_um: float) -> UInt8[np.ndarray, "h w"]:
-    """The truth of a section, brought to a coarser grid by majority.
-
-    Raises:
-        InputError: the grid is not a multiple of the truth's.
-    """
-    truth = brain.truth(section)
-    factor = round(spacing_um / truth.spacing_um)
-    if factor < 1 or abs(factor * truth.spacing_um - spacing_um) > 1e-6:
-        raise InputError(
-            f"maps are compared on a grid that is a multiple of the truth's ({truth.spacing_um} µm), "
-            f"got {spacing_um} µm; choose a network whose output spacing is one"
-        )
-    return coarsened(truth.labels, factor)
-
-
 def gain_interval(
     confusions: Mapping[str, Int[np.ndarray, "s c c"]], label_set: LabelSet, rng: np.random.Generator
 ) -> tuple[float, float]:
@@ -140,9 +125,9 @@ def _evaluate(run: Run, tick: Report) -> list[Path]:
     label_set = run.dataset.label_set
     scored: dict[str, list[SectionResult]] = {method: [] for method in METHODS}
     spacing_um = output_spacing_um(run.experiment.texture)
-    held_out = sections_of(run, "test")
+    held_out, reference = measured_sections(run), reference_of(run)
     total = sum(len(sections) for sections in held_out.values())
-    for done, (brain, section, truth, maps) in enumerate(_compared(run, held_out), start=1):
+    for done, (brain, section, truth, maps) in enumerate(_compared(run, held_out, reference), start=1):
         for method, labels in maps.items():
             result = score_section(truth, labels, label_set, spacing_um, brain=brain.name, section=section.id)
             scored[method].append(result)
@@ -158,13 +143,15 @@ def _evaluate(run: Run, tick: Report) -> list[Path]:
     best = ceiling(run.dataset, held_out)
     write_json(
         outputs[2],
-        Summary(methods=summary, dice_gain_low=low, dice_gain_high=high, sections=total, ceiling=best),
+        Summary(
+            methods=summary, dice_gain_low=low, dice_gain_high=high, sections=total, ceiling=best, reference=reference
+        ),
     )
     return outputs
 
 
 def _compared(
-    run: Run, held_out: Mapping[str, tuple[Section, ...]]
+    run: Run, held_out: Mapping[str, tuple[Section, ...]], reference: Reference
 ) -> Iterator[tuple[Brain, Section, np.ndarray, dict[str, np.ndarray]]]:
     spacing_um = output_spacing_um(run.experiment.texture)
     for name, sections in held_out.items():
@@ -173,7 +160,7 @@ def _compared(
         for section in sections:
             maps = {v: read_labels(map_path(run, v, name, section.id))[0] for v in VARIANTS}
             maps[ATLAS] = atlas_labels(section, hemispheres, atlas, run.dataset.label_set, spacing_um)
-            yield brain, section, true_map(brain, section.id, spacing_um), maps
+            yield brain, section, reference_map(brain, section, spacing_um, reference), maps
 
 
 def _row(method: str, result: SectionResult, label_set: LabelSet) -> SectionScore:

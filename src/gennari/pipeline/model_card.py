@@ -102,7 +102,8 @@ def _measured(config: ModelConfig, summary: Summary | None) -> str:
         return "Nothing: the run it comes from was not evaluated on held-out sections."
     found = summary.methods[config.variant]
     lines = [
-        f"On {summary.sections} held-out sections of {config.data}{' (synthetic)' if config.synthetic else ''}:",
+        f"On {summary.sections} held-out sections of {config.data}{' (synthetic)' if config.synthetic else ''}"
+        f"{', annotated pixels alone' if summary.reference == 'annotations' else ''}:",
         "",
         "| figure | value |",
         "|---|---|",

@@ -1,6 +1,6 @@
 """The stage that tells a run: figures and tables from its saved results, on one page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from gennari.metrics.distances import DistanceError
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
 from gennari.pipeline.border_page import border_chapters
-from gennari.pipeline.evaluation import METHODS, SectionScore, Summary, read_confusions, true_map
+from gennari.pipeline.evaluation import METHODS, SectionScore, Summary, read_confusions
 from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS, read_distance_error
 from gennari.pipeline.maps import map_path
 from gennari.pipeline.packing import patch_source
-from gennari.pipeline.sampling import pretext_brain, sections_of, split_of
+from gennari.pipeline.references import WORDS, Reference, measured_sections, reference_map
+from gennari.pipeline.sampling import pretext_brain, split_of
 from gennari.pipeline.splitting import missing_by_brain, read_missing
 from gennari.pipeline.stages import Run, run_stage
 from gennari.pipeline.words import content
@@ -78,21 +79,21 @@ def _figures(run: Run, summary: Summary, error: DistanceError) -> Iterator[tuple
     yield (
         "overlays",
         "Held-out sections",
-        "Areas over the section: the truth, the network from scratch and the pre-trained one. The inset shows what an "
-        "expert would have annotated on this section; it was not used, since the section is held out.",
-        section_overlays(list(_panels(run)), run.dataset.label_set),
+        _OVERLAYS[summary.reference],
+        section_overlays(list(_panels(run, summary.reference)), run.dataset.label_set),
     )
     yield (
         "dice",
         "Dice by area",
-        "Overlap of predicted and true area over all held-out sections together.",
+        f"Overlap of predicted and {_TRUE[summary.reference]} area over all held-out sections together.",
         _dice_figure(run, summary),
     )
     confusions = {TITLES[m]: counts.sum(axis=0) for m, counts in read_confusions(run).items() if m in VARIANTS}
     yield (
         "confusion",
         "Confusions",
-        "Rows are the truth and sum to 100 %: what became of the pixels of each class (held-out sections).",
+        f"Rows are the {_TRUE[summary.reference]} classes and sum to 100 %: what became of the pixels of each "
+        "(held-out sections).",
         confusion_figure(confusions, run.dataset.label_set.names, run.dataset.label_set.first_area),
     )
     yield (
@@ -126,6 +127,13 @@ def _figures(run: Run, summary: Summary, error: DistanceError) -> Iterator[tuple
     )
 
 
+_TRUE: Mapping[Reference, str] = {"truth": "true", "annotations": "annotated"}
+_OVERLAYS: Mapping[Reference, str] = {
+    "truth": "Areas over the section: the truth, the network from scratch and the pre-trained one. The inset shows "
+    "what an expert would have annotated on this section; it was not used, since the section is held out.",
+    "annotations": "Areas over the section: what was annotated, the network from scratch and the pre-trained one. The "
+    "annotation was not used for training, since the section is held out; Dice counts annotated pixels alone.",
+}
 _PATCHES = (
     "Upright patches of the pretext brain (pia above). The names come from the atlas this brain was given and are "
     "shown here only: the pretext task never sees a name."
@@ -144,12 +152,12 @@ _CURVES = (
 )
 
 
-def _panels(run: Run) -> Iterator[SectionPanel]:
+def _panels(run: Run, reference: Reference) -> Iterator[SectionPanel]:
     label_set = run.dataset.label_set
     scores = [SectionScore(**row) for row in read_rows(run.path("metrics.parquet"))]  # pyright: ignore[reportArgumentType]
     dice = {(score.method, score.brain, score.section): score.dice for score in scores}
-    for name, sections in [*sections_of(run, "test").items()][:SHOWN_SECTIONS]:
-        brain, section = run.dataset.brain(name), sections[0]
+    for name, section in _shown(run):
+        brain = run.dataset.brain(name)
         maps = {v: read_labels(map_path(run, v, name, section.id)) for v in VARIANTS}
         spacing_um = maps[VARIANTS[0]][1]
 
@@ -161,12 +169,19 @@ def _panels(run: Run) -> Iterator[SectionPanel]:
             image=brain.read_full(section.id, _shown_um(section)),
             spacing_um=_shown_um(section),
             maps={
-                "truth": area_map(true_map(brain, section.id, spacing_um)),
+                WORDS[reference]: area_map(reference_map(brain, section, spacing_um, reference)),
                 **{TITLES[v]: area_map(labels) for v, (labels, _) in maps.items()},
             },
-            annotation=_annotation(brain, section, spacing_um),
+            annotation=_annotation(brain, section, spacing_um) if reference == "truth" else None,
             notes={TITLES[v]: f"Dice {dice[v, name, section.id]:.2f}" for v in VARIANTS},
         )
+
+
+def _shown(run: Run) -> list[tuple[str, Section]]:
+    """The first measured section of each brain, then the second ones, as many as are shown."""
+    measured = measured_sections(run)
+    turns = [(turn, name, section) for name, part in measured.items() for turn, section in enumerate(part)]
+    return [(name, section) for _, name, section in sorted(turns, key=lambda one: one[0])[:SHOWN_SECTIONS]]
 
 
 def _shown_um(section: Section) -> float:

@@ -12,8 +12,8 @@ from gennari.data.area_batches import LabelledSection
 from gennari.data.prior import Prior
 from gennari.execute import Report, run_tasks, silent
 from gennari.nets.sizes import TextureConfig, output_spacing_um
-from gennari.pipeline.evaluation import true_map
 from gennari.pipeline.labelled import labelled_sections
+from gennari.pipeline.references import true_map
 from gennari.sources.atomic import atomic_path
 from gennari.sources.dataset import Brain, Dataset, open_dataset
 

@@ -6,7 +6,8 @@ from urllib.parse import quote
 from gennari.metrics.distances import DistanceError
 from gennari.pipeline.ceiling import ceiling_words
 from gennari.pipeline.evaluation import LABELS, Summary
-from gennari.pipeline.sampling import sections_of
+from gennari.pipeline.references import ANNOTATED_NOTE
+from gennari.pipeline.sampling import pretext_brain, sections_of
 from gennari.pipeline.splitting import by_part, missing_words, read_missing
 from gennari.pipeline.stages import Provenance, Run, receipts
 from gennari.report.page import Chapter, Column, Headline, Links, ReportContent, ReportFigure, ReportTable
@@ -37,12 +38,12 @@ def content(
     """What stands on the page of a run; `borders` are the chapters on them, if they were looked for."""
     baseline, pretrained = summary.methods["baseline"], summary.methods["pretrained"]
     gain = pretrained.dice - baseline.dice
-    brains, held_out = run.dataset.brains(), len(sections_of(run, "test"))
+    held_out = len(sections_of(run, "test"))
     tested = f"{held_out} partly annotated brain{'' if held_out == 1 else 's'}"
     return ReportContent(
         title=f"gennari: {run.experiment.name} on {run.dataset.manifest.name}",
         summary=(
-            f"A network pre-trained to predict distances along the cortex of one unlabelled brain reaches a Dice of "
+            f"A network pre-trained to predict distances along the cortex of {_learned_on(run)} reaches a Dice of "
             f"{pretrained.dice:.2f} on {summary.sections} held-out sections of {tested}, against "
             f"{baseline.dice:.2f} from scratch: {gain:+.3f}, 95 % interval over sections {summary.dice_gain_low:+.3f} "
             f"to {summary.dice_gain_high:+.3f}.{_ceiling(summary)}"
@@ -84,7 +85,7 @@ def content(
         ),
         provenance=provenance(run),
         licence=run.dataset.manifest.licence,
-        notes=PHANTOM_NOTES if any((brain.folder / "truth").exists() for brain in brains) else (),
+        notes=_notes(run, summary),
         citation=CITATION,
     )
 
@@ -105,7 +106,8 @@ def _methods_table(summary: Summary, error: DistanceError) -> ReportTable:
             Column(name="method"),
             Column(
                 name="Dice, areas",
-                definition="mean over the areas of their Dice, all held-out sections pooled; every pixel counts",
+                definition="mean over the areas of their Dice, all held-out sections pooled; every "
+                f"{'pixel' if summary.reference == 'truth' else 'annotated pixel'} counts",
             ),
             Column(name="Dice, classes", definition="the same over all classes, background and white matter included"),
             Column(
@@ -121,6 +123,18 @@ def _methods_table(summary: Summary, error: DistanceError) -> ReportTable:
         emphasis=1,
         note="" if summary.ceiling is None else _sentence(ceiling_words(summary.ceiling)),
     )
+
+
+def _learned_on(run: Run) -> str:
+    brain = pretext_brain(run)
+    return "one unlabelled brain" if brain.manifest.role == "pretext" else f"brain {brain.name}'s training sections"
+
+
+def _notes(run: Run, summary: Summary) -> tuple[str, ...]:
+    """What must be known beside the figures."""
+    annotated = (ANNOTATED_NOTE,) if summary.reference == "annotations" else ()
+    synthetic = any((brain.folder / "truth").exists() for brain in run.dataset.brains())
+    return (*annotated, *(PHANTOM_NOTES if synthetic else ()))
 
 
 def _section_links(run: Run) -> Links:

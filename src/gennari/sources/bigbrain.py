@@ -136,5 +136,6 @@ def check_orientation(vertices_mm: Float[np.ndarray, "v 3"], where: str) -> None
     if low < Y_RANGE_MM[0] or high > Y_RANGE_MM[1]:
         raise InputError(
             f"BigBrain surfaces must keep y within {Y_RANGE_MM[0]:g}..{Y_RANGE_MM[1]:g} mm (posterior to anterior), "
-            f"but {where} spans {low:.1f}..{high:.1f}; the 2016 release is inverted: negate x and y of every vertex"
+            f"but {where} spans {low:.1f}..{high:.1f}; the 2016 release is inverted: negate x and y of every vertex "
+            "(gennari import surfaces --turn)"
         )
