@@ -14,8 +14,10 @@ from safetensors import safe_open
 from shapely.geometry import shape
 from yaozarrs import validate_zarr_store
 
+from gennari.nets.sizes import output_spacing_um
 from gennari.phantom import release
 from gennari.phantom.layers import LABEL_SET
+from gennari.recipes.presets import TINY
 from gennari.records import SIDES
 from gennari.sources.annotations import read_annotation
 from gennari.sources.atlas import read_atlas
@@ -24,8 +26,7 @@ from gennari.sources.mni_obj import read_mni_obj
 from gennari.sources.sections import read_labels
 
 SECTIONS = 6
-OUTPUT_UM = 128.0
-"""Pixel size of the preset's maps."""
+OUTPUT_UM = output_spacing_um(TINY.texture)
 
 
 @pytest.fixture
