@@ -1,11 +1,18 @@
 """The viewer as a person meets it: in a browser, without a network."""
 
+import shutil
+import time
+
 import numpy as np
 import pytest
 
-from gennari.pipeline.stages import open_run
+from gennari.pipeline.border_places import borders_path
+from gennari.pipeline.stages import RunManifest, open_run
 from gennari.pipeline.view_server import ViewServer, neuroglancer_client
 from gennari.report.page import viewer_page
+from gennari.sampling.ribbon_places import write_places
+from gennari.sources.atomic import write_json
+from gennari.sources.documents import read_json
 
 HAS_WEBGL = """(() => {
   const gl = document.createElement("canvas").getContext("webgl2");
@@ -53,6 +60,15 @@ def areas_on(server, run):
     return label_set.colours[most], counts[most] / values.size
 
 
+def steady(browser):
+    """The drawing once it does not change any more: chunks come after names."""
+    before, now = None, browser.picture()
+    while before is None or not np.array_equal(before, now):
+        time.sleep(1.5)
+        before, now = now, browser.picture()
+    return now
+
+
 @pytest.mark.slow
 def test_neuroglancer_shows_the_section_with_its_areas_by_name_and_colour(run, browse):
     if neuroglancer_client() is None:
@@ -65,11 +81,7 @@ def test_neuroglancer_shows_the_section_with_its_areas_by_name_and_colour(run, b
         browser.wait("document.querySelector('canvas') !== null && location.pathname.includes('/client/')")
         for name in run.dataset.label_set.areas:
             browser.wait(f"document.body.innerText.includes({name!r})")
-        # chunks come after names: wait until the drawing does not change any more
-        before, now = None, browser.picture()
-        while before is None or not np.array_equal(before, now):
-            browser.wait("new Promise((done) => setTimeout(done, 1500)) && true")
-            before, now = now, browser.picture()
+        now = steady(browser)
         check_offline(browser, server)
         canvas = now[60:, : int(0.75 * now.shape[1])]
         grey = (np.ptp(canvas.astype(int), axis=-1) < 6) & (canvas[..., 0] > 150) & (canvas[..., 0] < 235)
@@ -78,6 +90,40 @@ def test_neuroglancer_shows_the_section_with_its_areas_by_name_and_colour(run, b
         assert there > 0
         assert share_of(canvas, colour) > 0.0005
         assert browser.value("document.body.innerText.includes('Disconnected')") is False
+
+
+@pytest.mark.slow
+def test_neuroglancer_shows_borders_beside_areas(mapped_run, phantom, make_pieces, tmp_path, browse):
+    if neuroglancer_client() is None:
+        pytest.skip("needs neuroglancer: pip install 'gennari[view]'")
+    browser = browse()
+    if not browser.value(HAS_WEBGL):
+        pytest.skip("this browser has no WebGL 2 in software; the plain page's test stands in")
+    shutil.copytree(phantom, tmp_path / "dataset")
+    shutil.copytree(mapped_run, tmp_path / "run")
+    manifest = tmp_path / "run/run.json"
+    write_json(manifest, read_json(manifest, RunManifest).model_copy(update={"dataset": "../dataset"}))
+    run = open_run(tmp_path / "run")
+    section = run.dataset.brain("P").sections[1]
+    rows, cols = section.shape_px
+    lines = [[[0.1 * cols, 0.1 * rows], [0.9 * cols, 0.9 * rows]], [[0.9 * cols, 0.1 * rows], [0.1 * cols, 0.9 * rows]]]
+    features = [{"geometry": {"type": "LineString", "coordinates": line}} for line in lines]
+    write_places(borders_path(run, "places.parquet"), make_pieces((4, False)))
+    write_json(borders_path(run, "export", "distance", "sections", f"{section.id:04d}.geojson"), {"features": features})
+    with ViewServer(run) as server:
+        browser.open(f"{server.url}#P/{section.id}")
+        browser.wait("document.querySelector('canvas') !== null && location.pathname.includes('/client/')")
+        for name in run.dataset.label_set.areas:
+            browser.wait(f"document.body.innerText.includes({name!r})")
+        settled = steady(browser)
+        check_offline(browser, server)
+    canvas = settled[60:, : int(0.75 * settled.shape[1])]
+    red = (np.abs(canvas.astype(int) - (214, 39, 40)).max(axis=-1) < 25).mean()
+    assert 0.002 < red < 0.05  # two thin lines across the section
+    texts = [
+        f"document.body.innerText.includes({title!r})" for title in ("section", "areas, truth", "borders, distance")
+    ]
+    assert all(browser.value(text) for text in texts)
 
 
 @pytest.mark.slow

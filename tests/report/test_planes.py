@@ -5,7 +5,16 @@ import pytest
 from gennari.errors import InputError
 from gennari.frames import coronal
 from gennari.records import IGNORE, LabelSet, Section
-from gennari.report.planes import TILE_PX, Piece, array_plane, class_rgba, image_plane, tile_png, uncertainty_of
+from gennari.report.planes import (
+    TILE_PX,
+    Piece,
+    array_plane,
+    class_rgba,
+    image_plane,
+    lines_plane,
+    tile_png,
+    uncertainty_of,
+)
 
 LABELS = LabelSet(names=("glass", "other", "hOc1"), colours=("#ffffff", "#808080", "#ff0010"), first_area=2)
 
@@ -46,6 +55,20 @@ def test_the_image_is_read_where_it_is_asked_for():
     plane = image_plane(section, Ramp())
     assert plane.read(Piece(0, slice(4, 6), slice(2, 5))).tolist() == [[110, 113, 116], [111, 114, 117]]
     assert plane.read(Piece(1, slice(3, 4), slice(1, 3))).tolist() == [[114, 120]]  # means of 113.5 + .. and 119.5
+
+
+def test_lines_are_as_thick_at_every_level_and_lie_where_they_should():
+    section = Section(brain="P", id=1, spacing_um=10.0, shape_px=(1030, 40), to_brain=coronal(0.0, -1.0, 1.0))
+    plane = lines_plane("b", "borders", [[(205.0, 0.0), (205.0, 10300.0)], [(0.0, 5005.0), (100.0, 5005.0)]], section)
+    for level, (spacing_um, (rows, cols)) in enumerate(plane.levels):
+        values = whole(plane, level)
+        col, row = int(205 / spacing_um), int(5005 / spacing_um)
+        expected = np.zeros((rows, cols), np.uint8)
+        expected[:, col - 1 : col + 2] = 255
+        expected[row - 1 : row + 2, : int(100 / spacing_um) + 1] = 255
+        assert (values != expected).sum() <= 2 * 3  # the ends of a line may be a pixel longer or shorter
+    part = plane.read(Piece(0, slice(400, 600), slice(5, 30)))
+    assert np.array_equal(part, whole(plane)[400:600, 5:30])
 
 
 def test_pieces_end_with_the_plane_and_others_are_refused():

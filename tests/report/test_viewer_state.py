@@ -6,7 +6,7 @@ import pytest
 from gennari.frames import coronal
 from gennari.records import LabelSet, Section
 from gennari.report.planes import array_plane
-from gennari.report.viewer_state import SCREEN_PX, BorderLayer, View, neuroglancer_state, scene
+from gennari.report.viewer_state import SCREEN_PX, BorderLayer, View, border_planes, neuroglancer_state, scene
 
 LABELS = LabelSet(names=("glass", "other", "hOc1"), colours=("#ffffff", "#808080", "#ff0010"), first_area=2)
 SECTION = Section(brain="A", id=12, spacing_um=20.0, shape_px=(100, 200), to_brain=coronal(0.0, -1.0, 1.0))
@@ -39,12 +39,12 @@ def test_the_whole_section_is_seen_first_from_its_middle_in_um():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (view(borders=[LINE]), [["section"]]),
+        (view(borders=[LINE]), [["section", LINE.title]]),
         (view("truth"), [["section", "areas, truth"]]),
         (view("truth", "ours", uncertain=True, borders=[LINE]), [
-            ["section", "areas, truth"],
-            ["section", "areas, ours"],
-            ["section", "uncertainty"],
+            ["section", "areas, truth", LINE.title],
+            ["section", "areas, ours", LINE.title],
+            ["section", "uncertainty", LINE.title],
             ["section"],
         ]),
         (view("truth", "first", "ours"), [["section", "areas, truth"], ["section", "areas, first", "areas, ours"]]),
@@ -81,9 +81,18 @@ def test_areas_are_shown_in_their_colours_and_tissue_is_not():
     assert layer["segmentColors"] == {"1": "#ffffff", "2": "#808080", "3": "#ff0010"}
 
 
-def test_borders_are_left_to_the_plain_page():
-    layers = neuroglancer_state(view("truth", "ours", borders=[LINE]), "http://h/d")["layers"]
-    assert [layer["name"] for layer in layers] == ["section", "areas, truth", "areas, ours"]
+def test_borders_are_images_of_lines_in_the_methods_colours_the_first_of_which_is_shown():
+    other = BorderLayer(title="borders, classical", colour="#0000ff", lines_um=[])
+    *_, first, second = neuroglancer_state(view("truth", "ours", borders=[LINE, other]), "http://h/d")["layers"]
+    assert (first["name"], first["source"], first["visible"]) == (
+        LINE.title,
+        "precomputed://http://h/d/borders-0",
+        True,
+    )
+    assert (second["source"], second["visible"]) == ("precomputed://http://h/d/borders-1", False)
+    assert {first["type"], second["type"]} == {"image"}
+    assert "vec4(0.839, 0.153, 0.157, toNormalized" in first["shader"]
+    assert [plane.name for plane in border_planes(view(borders=[LINE, other]))] == ["borders-0", "borders-1"]
 
 
 def test_the_plain_page_is_told_levels_names_and_lines_and_shows_one_map():

@@ -19,7 +19,7 @@ from gennari.errors import InputError
 from gennari.pipeline.stages import Run
 from gennari.pipeline.viewing import Shown, sections_to_view, view_of
 from gennari.report.planes import Plane, tile_png
-from gennari.report.viewer_state import View, neuroglancer_state, scene
+from gennari.report.viewer_state import View, border_planes, neuroglancer_state, scene
 from gennari.sources.precomputed_files import CHUNK_PX, segment_properties
 from gennari.sources.precomputed_served import chunk_bytes, chunk_start, volume_info
 
@@ -119,7 +119,7 @@ class ViewServer:
 
     def _of_section(self, kind: str, shown: Shown, rest: list[str], host: str) -> Body | None:
         view = self._view(shown)
-        planes = {plane.name: plane for plane in view.planes}
+        planes = {plane.name: plane for plane in (*view.planes, *border_planes(view))}
         match [kind, *rest]:
             case ["state"]:
                 base = f"http://{host}/v/{self.token}/data/{shown.brain}/{shown.section}"

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import imagecodecs
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image, ImageDraw
 
 from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet, Section, SectionReader, Window
@@ -15,8 +16,12 @@ from gennari.records import IGNORE, LabelSet, Section, SectionReader, Window
 TILE_PX = 256
 COARSEST_PX = 512
 """The coarsest level has at most so many pixels a side."""
-Kind = Literal["image", "labels", "uncertainty"]
+Kind = Literal["image", "labels", "uncertainty", "lines"]
+LINE_PX = 3
 _UNCERTAIN_RGB = (213, 94, 0)
+
+
+Lines = Sequence[Sequence[tuple[float, float]]]
 
 
 class Level(NamedTuple):
@@ -41,7 +46,7 @@ class Plane:
     Attributes:
         name: as it stands in addresses.
         title: as people read it.
-        kind: grey values; class indices (IGNORE: nothing is said); or 0 certain .. 255 not at all.
+        kind: grey values; class indices (IGNORE: nothing is said); 0 certain .. 255 not at all; or 255 on lines.
         spacing_um: of the finest level; each further one is twice as coarse.
         shape_px: of the finest level.
         read: gives a piece; what it gives is never seen beyond the piece.
@@ -106,6 +111,31 @@ def array_plane(name: str, title: str, kind: Kind, values: UInt8[np.ndarray, "h 
 
     rows, cols = values.shape
     return Plane(name=name, title=title, kind=kind, spacing_um=spacing_um, shape_px=(rows, cols), read=read)
+
+
+def lines_plane(name: str, title: str, lines_um: Lines, section: Section) -> Plane:
+    """Lines, drawn LINE_PX wide at whichever level they are read: from afar they are as thick as from near.
+
+    Args:
+        name: as it stands in addresses.
+        title: as people read it.
+        lines_um: each a chain of (x = col, y = row) in µm.
+        section: whose.
+    """
+
+    def read(piece: Piece) -> UInt8[np.ndarray, "h w"]:
+        spacing_um = section.spacing_um * 2**piece.level
+        rows, cols = (side.stop - side.start for side in (piece.rows, piece.cols))
+        canvas = Image.new("L", (cols, rows))
+        draw = ImageDraw.Draw(canvas)
+        for line in lines_um:
+            at = np.floor(np.array(line) / spacing_um).astype(int) - (piece.cols.start, piece.rows.start)
+            draw.line([(x, y) for x, y in at.tolist()], fill=255, width=LINE_PX)
+        return np.asarray(canvas)
+
+    return Plane(
+        name=name, title=title, kind="lines", spacing_um=section.spacing_um, shape_px=section.shape_px, read=read
+    )
 
 
 def uncertainty_of(probabilities: UInt8[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w"]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gennari.records import LabelSet, Section
-from gennari.report.planes import Kind, Plane
+from gennari.report.planes import Kind, Lines, Plane, lines_plane, rgb_of
 from gennari.sources.precomputed_files import SLAB_UM, segment_id
 
 _UM = (1e-6, "m")
@@ -19,6 +19,9 @@ void main() {
 """
 
 
+_LINES = "void main() {{ emitRGBA(vec4({:.3f}, {:.3f}, {:.3f}, toNormalized(getDataValue()))); }}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class BorderLayer:
     """Borders of one method on a section.
@@ -31,7 +34,7 @@ class BorderLayer:
 
     title: str
     colour: str
-    lines_um: Sequence[Sequence[tuple[float, float]]]
+    lines_um: Lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +50,16 @@ class View:
 def neuroglancer_state(view: View, data_url: str) -> dict[str, object]:
     """A state that opens the section in its own plane; truth and prediction side by side where both are there.
 
-    Borders are not in it: with a layer of annotations beside several segmentations the client (2.41) loses layers at
-    random while it restores a state. The plain page draws them.
+    Borders are images of their lines and not annotations: with a layer of these beside several segmentations the client
+    (2.41) loses layers at random while it restores a state. Of several methods the first is shown.
 
     Args:
         view: of a section.
-        data_url: below which each plane is a precomputed volume, under its name.
+        data_url: below which each plane is a precomputed volume, under its name; `border_planes` are among them.
     """
     rows_um, cols_um = view.section.size_um
     labels = [plane.title for plane in view.planes if plane.kind == "labels"]
-    shared = [plane.title for plane in view.planes if plane.kind == "image"]
+    shared = [plane.title for plane in view.planes if plane.kind == "image"] + [one.title for one in view.borders]
     uncertain = [plane.title for plane in view.planes if plane.kind == "uncertainty"]
     panels = _panels(labels, shared, uncertain)
     scale, grid = _arranged(panels, view.section)
@@ -66,10 +69,18 @@ def neuroglancer_state(view: View, data_url: str) -> dict[str, object]:
         "crossSectionScale": scale,
         "showAxisLines": False,
         "layout": grid,
-        "layers": [_plane_layer(view, plane, data_url) for plane in view.planes],
+        "layers": [_plane_layer(view, plane, data_url) for plane in view.planes] + _border_layers(view, data_url),
         "selectedLayer": {"visible": True, "layer": labels[-1] if labels else view.planes[0].title, "size": 320},
         "title": f"{view.section.brain} {view.section.id}",
     }
+
+
+def border_planes(view: View) -> list[Plane]:
+    """The borders of each method as a plane of lines."""
+    return [
+        lines_plane(f"borders-{number}", layer.title, layer.lines_um, view.section)
+        for number, layer in enumerate(view.borders)
+    ]
 
 
 def scene(view: View) -> dict[str, object]:
@@ -98,7 +109,7 @@ def scene(view: View) -> dict[str, object]:
     }
 
 
-_OPACITY: dict[Kind, float] = {"image": 1.0, "labels": 0.45, "uncertainty": 0.8}
+_OPACITY: dict[Kind, float] = {"image": 1.0, "labels": 0.45, "uncertainty": 0.8, "lines": 1.0}
 
 
 def _shown_first(view: View, plane: Plane) -> bool:
@@ -130,6 +141,22 @@ def _arranged(panels: list[list[str]], section: Section) -> tuple[float, dict[st
     viewers = [{"type": "viewer", "layers": panel, "layout": "xy"} for panel in filled]
     lines = [{"type": "row", "children": viewers[k : k + across]} for k in range(0, len(viewers), across)]
     return scale(rows), lines[0] if rows == 1 else {"type": "column", "children": lines}
+
+
+def _border_layers(view: View, data_url: str) -> list[dict[str, object]]:
+    shaders = [_LINES.format(*(value / 255 for value in rgb)) for rgb in rgb_of([one.colour for one in view.borders])]
+    return [
+        {
+            "name": plane.title,
+            "source": f"precomputed://{data_url}/{plane.name}",
+            "type": "image",
+            "shader": shader,
+            "blend": "default",
+            "opacity": 1.0,
+            "visible": number == 0,
+        }
+        for number, (plane, shader) in enumerate(zip(border_planes(view), shaders, strict=True))
+    ]
 
 
 def _plane_layer(view: View, plane: Plane, data_url: str) -> dict[str, object]:
