@@ -27,10 +27,13 @@ def test_each_kind_has_its_line(gennari) -> None:
 
 
 def test_every_option_reaches_the_data_set(gennari, scans: Path, tmp_path: Path) -> None:
+    table = tmp_path / "areas.csv"
+    table.write_text("TE 1.0\n")
     said = gennari(
         "import", "sections", scans, "--brain", "R3", "--dataset", tmp_path / "data", "--role", "pretext",
         "--ids", "12,14", "--id-pattern", r"_s(\d+)_", "--spacing-um", "2.5", "--y0-mm", "-70.5", "--y-step-mm", "0.5",
         "--left-mm", "-3", "--top-mm=-4.5", "--quality", "poor", "--licence", "CC0",
+        "--areas", table,
     )  # fmt: skip
     assert said.code == 0, said
     assert said.out == (
@@ -39,6 +42,7 @@ def test_every_option_reaches_the_data_set(gennari, scans: Path, tmp_path: Path)
     dataset = open_dataset(tmp_path / "data")
     brain = dataset.brain("R3")
     assert (dataset.manifest.licence, brain.manifest.role) == ("CC0", "pretext")
+    assert dataset.label_set.areas == ("TE 1.0",)
     assert [(section.id, section.quality) for section in brain.sections] == [(12, "poor"), (14, "poor")]
     np.testing.assert_allclose(brain.section(14).to_brain.matrix[:3, 3], [-3, -63.5, -4.5])
 

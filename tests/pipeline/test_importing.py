@@ -62,6 +62,20 @@ def test_a_new_data_set_has_the_phantoms_classes_and_no_surfaces(scans: Path, tm
     assert {entry.quality for entry in brain.sections} == {"fair"}
 
 
+def test_a_data_set_may_have_areas_of_its_own_and_keeps_them(scans: Path, tmp_path: Path) -> None:
+    root, table = tmp_path / "data", tmp_path / "areas.csv"
+    table.write_text("TE 1.0,#aa0010\nTE 1.1\n")
+    imported(scans, root, areas=table, ids=(102,))
+    assert open_dataset(root).label_set.areas == ("TE 1.0", "TE 1.1")
+    imported(scans, root, areas=table)
+    imported(scans, root, "B")
+    assert open_dataset(root).label_set.areas == ("TE 1.0", "TE 1.1")
+    table.write_text("TE 1.0,#aa0010\n")
+    with pytest.raises(InputError, match=r"keeps its classes, and .* has TE 1.0, TE 1.1, got TE 1.0 \(or"):
+        imported(scans, root, "C", areas=table)
+    assert open_dataset(root).manifest.brains == ("A", "B")
+
+
 def test_more_sections_and_brains_are_added_and_doing_it_again_changes_nothing(
     image: np.ndarray, scans: Path, tmp_path: Path
 ) -> None:

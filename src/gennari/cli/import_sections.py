@@ -27,6 +27,7 @@ def sections(
     top_mm: float | None = None,
     quality: Quality = "good",
     licence: str | None = None,
+    areas: Path | None = None,
 ) -> None:
     r"""Index section images as a brain's; they stay where they are and are read when they are needed.
 
@@ -50,6 +51,8 @@ def sections(
         top_mm: z of the images' upper edge.
         quality: rating of these sections: excellent, good, fair or poor.
         licence: terms of the images.
+        areas: table (CSV: name,colour) of the areas of a new data set; thirteen visual areas of Julich-Brain if left
+            out. Background, white matter and other cortex are always there.
     """
     placement = Placement(
         spacing_um=spacing_um, affine=affine, y0_mm=y0_mm, y_step_mm=y_step_mm, left_mm=left_mm, top_mm=top_mm
@@ -66,6 +69,7 @@ def sections(
             ids=parse_ids(ids),
             quality=quality,
             licence=licence,
+            areas=areas,
         )
     print(_summary(entries, brain, dataset))
 

@@ -8,7 +8,8 @@ from gennari.errors import InputError
 from gennari.execute import Report, Tick
 from gennari.phantom.layers import LABEL_SET
 from gennari.pipeline.stages import locked
-from gennari.records import Quality
+from gennari.records import LabelSet, Quality
+from gennari.sources.area_table import read_area_table
 from gennari.sources.bigbrain import LICENCE
 from gennari.sources.dataset import brain_folder, open_dataset, write_brain_manifest, write_dataset_manifest
 from gennari.sources.documents import read_json
@@ -32,6 +33,7 @@ def import_sections(
     ids: Collection[int] = (),
     quality: Quality = "good",
     licence: str | None = None,
+    areas: Path | None = None,
 ) -> tuple[SectionEntry, ...]:
     """Index the sections at a place as a brain's; the data set and the brain are made if they are not there.
 
@@ -46,13 +48,17 @@ def import_sections(
         ids: as `find_sections`.
         quality: rating of the sections.
         licence: of the images; BigBrain's where names are those of its release.
+        areas: table of the areas of a new data set, as `read_area_table`.
 
     Returns:
         Their entries in brain.json, by number.
 
     Raises:
-        InputError: as `find_sections` and `place_section`; or the brain has another role, or such a section already.
+        InputError: as `find_sections`, `place_section` and `read_area_table`; or the brain has another role, or such a
+            section already; or the data set is there with other areas.
     """
+    label_set = read_area_table(areas) if areas else None
+    _check_areas(root, label_set)
     files = find_sections(location, id_pattern, ids)
     entries = []
     for done, file in enumerate(files):
@@ -61,7 +67,7 @@ def import_sections(
         tick(Tick("import", done + 1, len(files), f"section {file.id}"))
     with locked(root, make=True):
         add_sections(root, brain, role, entries)
-        add_brain(root, brain, licence or _licence(files))
+        add_brain(root, brain, licence or _licence(files), label_set)
     return tuple(entries)
 
 
@@ -94,22 +100,34 @@ def add_sections(root: Path, brain: str, role: Role, entries: Sequence[SectionEn
     return merged
 
 
-def add_brain(root: Path, brain: str, licence: str) -> DatasetManifest:
+def add_brain(root: Path, brain: str, licence: str, label_set: LabelSet | None = None) -> DatasetManifest:
     """Name a brain and the licence of its data in dataset.json, which is made if it is not there.
 
-    A new data set has the classes of the phantom: background, white matter, other cortex and thirteen visual areas of
-    Julich-Brain.
+    A new data set has the classes given, or those of the phantom: background, white matter, other cortex and thirteen
+    visual areas of Julich-Brain.
     """
     if (root / "dataset.json").is_file():
         known = open_dataset(root).manifest
     else:
-        classes = LabelSetEntry.of(LABEL_SET)
+        classes = LabelSetEntry.of(label_set or LABEL_SET)
         known = DatasetManifest(name=root.resolve().name, licence=licence, label_set=classes, brains=())
     terms = known.licence if licence in known.licence else f"{known.licence}; {brain}: {licence}"
     brains = known.brains if brain in known.brains else (*known.brains, brain)
     merged = known.model_copy(update={"licence": terms, "brains": brains})
     write_dataset_manifest(root, merged)
     return merged
+
+
+def _check_areas(root: Path, label_set: LabelSet | None) -> None:
+    """A data set that is there keeps its areas."""
+    if label_set is None or not (root / "dataset.json").is_file():
+        return
+    known = open_dataset(root).label_set
+    if known != label_set:
+        raise InputError(
+            f"a data set keeps its classes, and {root} has {', '.join(known.areas)}, got {', '.join(label_set.areas)} "
+            "(or other colours); leave --areas out, or import into a new data set"
+        )
 
 
 def check_name(brain: str) -> None:
