@@ -67,10 +67,7 @@ def get(
         tries: how often in sequence a server may fail.
         as_json: print one JSON line last.
     """
-    files: list[ReleaseFile] = []
-    if sections is not None:
-        base = base_url_1um if release == "1um" else base_url
-        files += section_files(section_numbers(sections, release), release, base, form)
+    files = _sections(sections, release, base_url_1um if release == "1um" else base_url, form)
     files += surface_files(base_url) if surfaces else []
     files += layer_files(base_url) if layers else []
     if not files:
@@ -89,6 +86,10 @@ def get(
             made = fetch(plan, patience, hashes, tick)
     if as_json:
         sys.stdout.write(json.dumps(_figures(plan, made)) + "\n")
+
+
+def _sections(listed: str | None, release: Release, base_url: str, form: Literal["png", "mnc"]) -> list[ReleaseFile]:
+    return section_files(section_numbers(listed, release), release, base_url, form) if listed is not None else []
 
 
 def _figures(plan: Plan, made: list[Path]) -> dict[str, object]:
