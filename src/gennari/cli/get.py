@@ -72,8 +72,7 @@ def get(
     files += layer_files(base_url) if layers else []
     if not files:
         raise InputError(f"say what to get of {what}: --sections, --surfaces or --layers")
-    hashes = read_hashes(sha256) if sha256 else {}
-    patience = Patience(timeout_s=timeout_s, tries=tries)
+    hashes, patience = read_hashes(sha256) if sha256 else {}, Patience(timeout_s=timeout_s, tries=tries)
     with progress() as tick:
         plan = plan_fetch(out, files, LICENCE, patience, tick)
     sys.stdout.write(plan_words(plan) + "\n")
