@@ -12,10 +12,8 @@ from types import ModuleType
 from typing import Literal, NamedTuple
 
 from gennari.errors import InputError
-from gennari.execute import usable_cores
 from gennari.pipeline.slurm import submitted
 from gennari.pipeline.workers import Workers
-from gennari.train.devices import fastest_device
 
 CONNECT_S = 30
 """How long a Dask scheduler may take to answer."""
@@ -77,12 +75,13 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def open_executor(choice: ExecutorChoice, tasks: int, folder: Path) -> Iterator[Place]:
+def open_executor(choice: ExecutorChoice, tasks: int, side_by_side: int, folder: Path) -> Iterator[Place]:
     """The executor that was chosen, closed at the end; left by an exception, local workers are ended.
 
     Args:
         choice: which.
         tasks: how many will be submitted.
+        side_by_side: workers on this machine where the choice does not say.
         folder: where SLURM's scripts and logs go.
 
     Raises:
@@ -91,19 +90,15 @@ def open_executor(choice: ExecutorChoice, tasks: int, folder: Path) -> Iterator[
     if choice.kind == "here":
         yield Place(None, 1)
     elif choice.kind == "local":
-        with _local(min(choice.count or _side_by_side(), tasks)) as place:
+        with _local(min(choice.count or side_by_side, tasks)) as place:
             yield place
     elif choice.kind == "dask":
-        with _dask(choice) as place:
+        with _dask(choice, side_by_side) as place:
             yield place
     else:
         submitit = _installed("submitit", "slurm")
         with submitted(submitit, folder / "slurm", choice.count or ARRAY, tasks, dict(choice.sbatch)) as executor:
             yield Place(executor, 1)  # a job's cores are its own
-
-
-def _side_by_side() -> int:
-    return 1 if fastest_device().type == "cuda" else usable_cores()
 
 
 @contextmanager
@@ -118,12 +113,12 @@ def _local(count: int) -> Iterator[Place]:
 
 
 @contextmanager
-def _dask(choice: ExecutorChoice) -> Iterator[Place]:
+def _dask(choice: ExecutorChoice, side_by_side: int) -> Iterator[Place]:
     distributed = _installed("distributed", "dask")
     if choice.address:
         arguments = {"address": choice.address, "timeout": CONNECT_S}
     else:
-        count = choice.count or _side_by_side()
+        count = choice.count or side_by_side
         arguments = {"n_workers": count, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     try:
         client = distributed.Client(**arguments)

@@ -11,7 +11,7 @@ from scipy import ndimage
 from gennari.apply.segment import segment
 from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
-from gennari.execute import Report
+from gennari.execute import Report, usable_cores
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import output_spacing_um
 from gennari.nets.weights import load_area_unet
@@ -167,7 +167,7 @@ def _work(run: Run, weights: Sequence[Path], keep: bool) -> SectionWork:
     root = run.root.absolute()
     return SectionWork(
         stage="segment", root=root, function=partial(_segment_here, root, keep), inputs=section_inputs(run),
-        rooms=_ROOMS, code=code_digest(_ROOMS), weights=files_digest(weights),
+        side_by_side=1 if fastest_device().type == "cuda" else usable_cores(), rooms=_ROOMS, code=code_digest(_ROOMS), weights=files_digest(weights),
     )  # fmt: skip
 
 

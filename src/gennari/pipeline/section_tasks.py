@@ -147,7 +147,7 @@ def leave_failure(work: SectionWork, task: SectionTask, error: ErrorWords, now: 
 
 
 def _run(work: SectionWork, left: Sequence[SectionTask], choice: ExecutorChoice, tick: Report, now: Now) -> None:
-    with open_executor(choice, len(left), work.folder) as place:
+    with open_executor(choice, len(left), work.side_by_side, work.folder) as place:
         elsewhere = place.executor is not None
         function = partial(do_section, work, side_by_side=place.side_by_side, elsewhere=elsewhere, now=now)
         try:

@@ -49,6 +49,7 @@ class SectionWork:
         rooms: the modules that decide what comes out, as `code_digest` takes them.
         code: hash of these.
         weights: hash of the networks that are used; empty if there are none.
+        side_by_side: sections that one machine does at once where nobody says; what fills a GPU is done one by one.
     """
 
     stage: str
@@ -58,6 +59,7 @@ class SectionWork:
     rooms: tuple[str, ...]
     code: str
     weights: str = ""
+    side_by_side: int = 1
 
     @property
     def folder(self) -> Path:
