@@ -6,13 +6,14 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from toys import calls, leftovers, order, spread, toy, whole
 
 from gennari.errors import InputError, Interrupted
-from gennari.execute import TasksFailed, silent
+from gennari.execute import Failure, TasksFailed, silent
 from gennari.pipeline.section_tasks import run_sections
 from gennari.pipeline.task_records import CLAIM, FAILURE, RECEIPT, TaskFailure, TaskReceipt, is_finished, read_record
 from gennari.pipeline.workers import WorkerDied, Workers
@@ -88,9 +89,7 @@ def test_a_worker_that_dies_after_its_receipt_has_lost_nothing(tmp_path, monkeyp
     assert run_sections(work, tasks, spread(), silent)
 
 
-def _failure():
-    from gennari.execute import Failure
-
+def _failure() -> Failure:
     return Failure(index=0, task="A 1", reason="WorkerDied: gone", trace="", bad_input=False, interrupted=False)
 
 
@@ -101,7 +100,7 @@ def test_a_section_that_another_process_works_on_is_left_to_it(tmp_path):
     other.start()
     while not (tmp_path / "1.asleep").exists():
         time.sleep(0.01)
-    with pytest.raises(Interrupted, match="1 sections are being worked on by another process.*: A 1"):
+    with pytest.raises(Interrupted, match=r"another process .* still works on 1 of the sections: A 1"):
         run_sections(work, tasks, spread(), silent)
     assert whole(tmp_path) == [0, 2]
     (tmp_path / "1.slip").unlink()
@@ -111,8 +110,6 @@ def test_a_section_that_another_process_works_on_is_left_to_it(tmp_path):
 
 
 def test_a_clock_that_is_set_back_changes_nothing(tmp_path):
-    from datetime import UTC, datetime, timedelta
-
     times = [datetime(2030, 1, 1, tzinfo=UTC) - timedelta(days=day) for day in range(100)]
     work, tasks = toy(tmp_path, count=4)
     order(tmp_path, 2, "break once")

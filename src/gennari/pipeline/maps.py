@@ -167,7 +167,8 @@ def _work(run: Run, weights: Sequence[Path], keep: bool) -> SectionWork:
     root = run.root.absolute()
     return SectionWork(
         stage="segment", root=root, function=partial(_segment_here, root, keep), inputs=section_inputs(run),
-        side_by_side=1 if fastest_device().type == "cuda" else usable_cores(), rooms=_ROOMS, code=code_digest(_ROOMS), weights=files_digest(weights),
+        side_by_side=1 if fastest_device().type == "cuda" else usable_cores(),
+        rooms=_ROOMS, code=code_digest(_ROOMS), weights=files_digest(weights),
     )  # fmt: skip
 
 

@@ -95,8 +95,8 @@ def run_sections(
     elsewhere = [task for task in mine if not _has_receipt(work, task)]
     if elsewhere:
         raise Interrupted(
-            f"{len(elsewhere)} sections are being worked on by another process (a job that was left behind, or another "
-            f"part): {', '.join(task.name for task in elsewhere[:3])}"
+            f"another process (a job that was left behind, or another part) still works on {len(elsewhere)} of the "
+            f"sections: {', '.join(task.name for task in elsewhere[:3])}"
         )
     return all(_has_receipt(work, task) for task in tasks)
 

@@ -72,7 +72,13 @@ class ArrayExecutor(Executor):
 
     def _send(self) -> None:
         shares = [self._calls[start :: self._jobs] for start in range(min(self._jobs, len(self._calls)))]
-        jobs = self._submitter.map_array(Batch(), [[call.function for call in share] for share in shares])
+        try:
+            jobs = self._submitter.map_array(Batch(), [[call.function for call in share] for share in shares])
+        except RuntimeError as error:  # what sbatch said is in the cause's last line
+            raise InputError(
+                f"SLURM must take the jobs, but: {str(error).strip().splitlines()[-1]}; correct --sbatch, or see the "
+                f"script in {self._submitter.folder}"
+            ) from error
         for call in self._calls:
             call.future.set_running_or_notify_cancel()
         threading.Thread(target=self._watch, args=(list(zip(jobs, shares, strict=True)),), daemon=True).start()
