@@ -35,9 +35,11 @@ def test_dask_does_each_section_once_and_survives_a_worker_that_dies(tmp_path):
 def test_a_section_that_kills_every_dask_worker_is_named_and_the_rest_goes_on(tmp_path):
     work, tasks = toy(tmp_path, count=4)
     order(tmp_path, 2, "die")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        with pytest.raises(TasksFailed, match="1 of 4 sections of toy failed.*: A 2: KilledWorker"):
-            run_sections(work, tasks, spread(f"dask:{cluster.scheduler_address}"), silent)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        pytest.raises(TasksFailed, match=r"1 of 4 sections of toy failed.*: A 2: KilledWorker"),
+    ):
+        run_sections(work, tasks, spread(f"dask:{cluster.scheduler_address}"), silent)
     assert set(whole(tmp_path)) == {0, 1, 3}
     record = read_record(work.path(tasks[2], FAILURE), TaskFailure)
     assert record is not None
@@ -56,7 +58,7 @@ def test_threads_of_a_cluster_share_a_machine(tmp_path):
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(executors, "CONNECT_S", 0.5)
     with (
-        pytest.raises(InputError, match="Dask's scheduler must answer at tcp://127.0.0.1:9, but"),
+        pytest.raises(InputError, match=r"Dask's scheduler must answer at tcp://127\.0\.0\.1:9, but"),
         open_executor(ExecutorChoice.parse("dask:tcp://127.0.0.1:9"), 1, 1, tmp_path),
     ):
         pass

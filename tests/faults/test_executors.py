@@ -7,6 +7,7 @@ import pytest
 
 from gennari.errors import InputError
 from gennari.pipeline.executors import HERE, ExecutorChoice, open_executor
+from gennari.pipeline.workers import WorkerDied
 
 
 @pytest.mark.parametrize(
@@ -60,9 +61,16 @@ def test_local_workers_are_as_many_as_asked_for_and_no_more_than_tasks(text, tas
 
 
 def test_local_workers_end_when_the_work_is_left(tmp_path):
-    with pytest.raises(KeyError), open_executor(ExecutorChoice.parse("local:1"), 1, 1, tmp_path) as place:
-        running = place.executor.submit(time.sleep, 600)
-        while not running.running():
-            pass
-        raise KeyError
-    assert running.exception() is not None
+    began, running = time.monotonic(), []
+
+    def leave() -> None:
+        with open_executor(ExecutorChoice.parse("local:1"), 1, 1, tmp_path) as place:
+            running.append(place.executor.submit(time.sleep, 600))
+            while not running[0].running():
+                time.sleep(0.01)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        leave()
+    assert isinstance(running[0].exception(), WorkerDied)
+    assert time.monotonic() - began < 300

@@ -93,7 +93,7 @@ def test_jobs_that_slurm_refuses_are_told_with_its_reason(tmp_path, cluster):
     work, tasks = toy(tmp_path / "run", count=2)
     (tmp_path / "run").mkdir()
     choice = ExecutorChoice.parse("slurm:2", ("partition=none",))
-    with pytest.raises(InputError, match="SLURM must take the jobs, but: .*invalid partition specified: none"):
+    with pytest.raises(InputError, match=r"SLURM must take the jobs, but: .*invalid partition specified: none"):
         run_sections(work, tasks, Spread(executor=choice), silent)
     assert calls(work.root) == []
 

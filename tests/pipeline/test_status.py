@@ -73,7 +73,7 @@ def gennari_holding(fresh):
 
 
 def test_what_is_no_run_is_refused(tmp_path):
-    with pytest.raises(InputError, match="a run folder holds run.json"):
+    with pytest.raises(InputError, match="a run folder holds run"):
         run_status(tmp_path)
 
 
