@@ -15,13 +15,14 @@ READY := .venv/.ready
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint clean
+.PHONY: help setup demo test test-fast test-faults lint clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo       the whole method on a synthetic brain, then a report (about 15 minutes on two cores)"
 	@echo "make test       lint, types, layers and all tests"
 	@echo "make test-fast  only the tests that take no more than a few seconds"
+	@echo "make test-faults  killed processes, full disks, damaged files: what is finished stays"
 	@echo "make lint       lint, types and layers"
 	@echo "make setup      only the set-up"
 	@echo "make clean      removes .venv and caches; runs and data stay"
@@ -53,6 +54,9 @@ test: lint
 
 test-fast: $(READY)
 	$(ONE_THREAD) $(BIN)/pytest -n 2 tests -m "not slow" $(PYTEST_ARGS)
+
+test-faults: $(READY)
+	$(ONE_THREAD) $(BIN)/pytest -n 2 tests/faults $(PYTEST_ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache

@@ -144,14 +144,16 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Error(NamedTuple):
+class ErrorWords(NamedTuple):
+    """An error as text, with what decides how the whole ends; see `Failure`."""
+
     reason: str
     trace: str
     bad_input: bool
     interrupted: bool
 
 
-_Outcome = tuple[Result | None, _Error | None]
+_Outcome = tuple[Result | None, ErrorWords | None]
 
 
 def _attempt(function: Callable[[Task], Result], task: Task) -> _Outcome[Result]:
@@ -159,13 +161,14 @@ def _attempt(function: Callable[[Task], Result], task: Task) -> _Outcome[Result]
     try:
         return function(task), None
     except Exception as error:
-        return None, _described(error)
+        return None, described(error)
 
 
-def _described(error: BaseException) -> _Error:
+def described(error: BaseException) -> ErrorWords:
+    """What is said of an error: the sentence of our own kinds, 'ErrorType: message' of others."""
     bad_input, interrupted = isinstance(error, InputError), isinstance(error, Interrupted)
     reason = str(error) if bad_input or interrupted else f"{type(error).__name__}: {error}"
-    return _Error(reason, "".join(traceback.format_exception(error)), bad_input, interrupted)
+    return ErrorWords(reason, "".join(traceback.format_exception(error)), bad_input, interrupted)
 
 
 def _here(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, _Outcome[Result]]]:
@@ -183,7 +186,7 @@ def _in_pool(
         try:
             for future in as_completed(futures):
                 error = future.exception()  # the worker died, or something could not be pickled
-                yield futures[future], (None, _described(error)) if error else future.result()
+                yield futures[future], (None, described(error)) if error else future.result()
         finally:
             for future in futures:
                 future.cancel()  # nothing to cancel unless we were interrupted
@@ -196,7 +199,7 @@ def _opened(executor: Executor | None, workers: int) -> Iterator[Executor]:
         return
     # spawn: a forked child would inherit locks of torch's and numba's threads
     context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         try:
             yield pool
         except BaseException:  # leaving the pool waits for what runs, which may be a training of an hour
@@ -205,7 +208,7 @@ def _opened(executor: Executor | None, workers: int) -> Iterator[Executor]:
             raise
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have this worker sent SIGTERM when its parent is gone: it would wait for tasks for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "runs in workers only"

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gennari.errors import InputError
+from gennari.pipeline import stages
 from gennari.pipeline.stages import Provenance, Receipt, Run, create_run, locked, open_run, receipts, run_stage
 from gennari.sources.documents import read_json
 
@@ -164,6 +166,35 @@ def test_a_second_process_is_refused_while_the_first_works_and_let_in_after(tmp_
         assert done.returncode == 1
         assert "InputError: one process at a time may work in" in done.stderr
     assert subprocess.run(second, capture_output=True, timeout=60).returncode == 0
+
+
+def test_parts_work_beside_each_other_but_not_beside_the_whole(tmp_path):
+    with locked(tmp_path, part="1/2"), locked(tmp_path, part="2/2"):
+        with (
+            pytest.raises(InputError, match="one process at a time may work on part 1/2 of"),
+            locked(tmp_path, part="1/2"),
+        ):
+            pass
+        with pytest.raises(InputError, match="one process at a time may work in"), locked(tmp_path):
+            pass
+    with locked(tmp_path), pytest.raises(InputError, match="one process at a time"), locked(tmp_path, part="1/2"):
+        pass
+
+
+def test_a_stage_of_which_others_have_still_to_do_their_part_leaves_no_receipt(fresh, ticks):
+    assert run_stage(fresh, "one", (), lambda: None, ticks.append)
+    assert not fresh.path("receipts", "one.json").exists()
+    assert _stage(fresh, "one", (), [], ticks)
+
+
+def test_a_clock_that_is_set_back_between_stages_makes_nothing_out_of_date(fresh, ticks, monkeypatch):
+    log: list[str] = []
+    for year, name, after in ((2030, "one", ()), (2029, "two", ("one",)), (1999, "three", ("two",))):
+        monkeypatch.setattr(stages, "utc_now", lambda year=year: datetime(year, 1, 1, tzinfo=UTC))
+        for _ in range(2):
+            _stage(fresh, name, after, log, ticks)
+    assert log == ["one", "two", "three"]
+    assert all(receipt.seconds >= 0 for receipt in receipts(fresh))
 
 
 def test_the_lock_goes_when_the_work_fails(tmp_path):

@@ -21,6 +21,7 @@ _SUMMARIES = {
     "pretrain": "Learn distances between patches; no annotation is needed.",
     "finetune": "Learn areas from partial annotations, with and without pre-training.",
     "segment": "Give an area to every pixel of the held-out sections, or of a data set with a finished model.",
+    "status": "How far a run is: what is done, running, failed with reasons.",
     "evaluate": "Measure maps and distances against the truth.",
     "borders": "Find, join over sections and export borders along the cortical ribbon; measure them.",
     "reproduce": "The paper's table over seeds, with its controls.",
@@ -45,7 +46,7 @@ for _verb, _summary in _SUMMARIES.items():
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with 0 (done), 2 (wrong usage or bad input) or 75 (interrupted, resumable)."""
+    """Run the command line and leave with 0 (done), 1 (tasks failed), 2 (bad usage or input) or 75 (resumable)."""
     # Read by torch when it is loaded: large blocks come in pages of 2 MB. On the CPU a quarter of a training step at
     # 1019 px went into zeroing small pages, since such blocks are handed back to the system as soon as they are freed.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 from gennari.errors import InputError, Interrupted
+from gennari.execute import TasksFailed
 
-DONE, BAD_INPUT, INTERRUPTED = 0, 2, 75
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 75
 
 
 def guarded(command: Callable[[], object]) -> int:
@@ -20,6 +21,9 @@ def guarded(command: Callable[[], object]) -> int:
     except InputError as error:
         sys.stderr.write(f"gennari: {error}\n")
         return BAD_INPUT
+    except TasksFailed as failed:  # the traceback of this process says nothing: that of the task does
+        sys.stderr.write(f"{failed.failures[0].trace}\ngennari: {failed}\n")
+        return FAILED
     except SystemExit as leaving:  # cyclopts leaves by itself after wrong usage
         return BAD_INPUT if leaving.code not in (None, 0) else DONE
     except (KeyboardInterrupt, Interrupted) as stopped:

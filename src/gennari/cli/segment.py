@@ -5,26 +5,46 @@ from pathlib import Path
 
 from gennari.cli.progress import progress
 from gennari.errors import InputError
+from gennari.pipeline.executors import HERE, ExecutorChoice
 from gennari.pipeline.maps import model_stage, segment_stage
 from gennari.pipeline.models import create_model_run, open_model, shipped_model, used_model
+from gennari.pipeline.section_tasks import WHOLE, Part, Spread
 from gennari.pipeline.stages import locked, open_run
 
 
-def segment(run: Path, *, dataset: Path | None = None, model: Path | None = None, probabilities: bool = False) -> None:
+def segment(
+    run: Path,
+    *,
+    dataset: Path | None = None,
+    model: Path | None = None,
+    probabilities: bool = False,
+    executor: str | None = None,
+    sbatch: tuple[str, ...] = (),
+    part: str | None = None,
+) -> None:
     """Segment the held-out sections of a run with its own networks, or all sections of a data set with a finished one.
 
     Without --model, a data set is segmented with the small model that ships with gennari, which is trained on synthetic
-    sections.
+    sections. Each section is a task of its own: a section that fails does not stop the others, and the same command
+    goes on with what is not done. `gennari status RUN` counts.
 
     Args:
         run: folder of the run; with --dataset it is made.
         dataset: folder of a data set to segment without any training, all its sections.
         model: folder of a finished model, as `gennari export RUN --what model` writes it.
         probabilities: keep the probabilities of all classes too, a byte each.
+        executor: local:N for N processes, dask:N, dask:tcp://HOST:PORT, or slurm:N for an array of N jobs; the numbers
+            may be left out. This process by default.
+        sbatch: a parameter of SLURM's jobs such as time=240 (minutes), mem=16GB, gpus_per_node=1 or partition=gpu.
+        part: i/N, such as 2/4: this part of the sections only; parts may be worked on at the same time.
     """
     if model is not None and dataset is None:
         raise InputError("--model segments a data set in a run of its own, but none is given; name it with --dataset")
-    with locked(run, make=dataset is not None), progress() as tick:
+    if sbatch and executor is None:
+        raise InputError("--sbatch is for --executor slurm, but no executor is named; add it or leave --sbatch out")
+    choice = ExecutorChoice.parse(executor, sbatch) if executor is not None else HERE
+    spread = Spread(executor=choice, part=Part.parse(part) if part is not None else WHOLE)
+    with locked(run, make=dataset is not None, part=part or ""), progress() as tick:
         if dataset is None:
             opened = open_run(run)
             chosen = used_model(opened)
@@ -32,7 +52,7 @@ def segment(run: Path, *, dataset: Path | None = None, model: Path | None = None
             chosen = open_model(model) if model else shipped_model()
             opened = create_model_run(run, dataset, chosen)
         if chosen is None:
-            segment_stage(opened, tick, probabilities)
+            segment_stage(opened, tick, probabilities, spread)
         else:
             sys.stdout.write(f"{chosen.words}\n")
-            model_stage(opened, chosen, tick, probabilities)
+            model_stage(opened, chosen, tick, probabilities, spread)

@@ -1,6 +1,7 @@
 """The stage that gives every pixel of sections a class: the held-out ones of a run, or all with a finished model."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,19 @@ from scipy import ndimage
 from gennari.apply.segment import segment
 from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
-from gennari.execute import Report, Tick, usable_cores
+from gennari.execute import Report, usable_cores
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import output_spacing_um
 from gennari.nets.weights import load_area_unet
+from gennari.pipeline.digests import code_digest, files_digest
 from gennari.pipeline.labelled import section_prior
 from gennari.pipeline.learning import VARIANTS, normalisation, weights_path
-from gennari.pipeline.models import Model
+from gennari.pipeline.models import CONFIG, WEIGHTS, Model, used_model
 from gennari.pipeline.sampling import sections_of
-from gennari.pipeline.stages import Run, run_stage
+from gennari.pipeline.section_inputs import section_inputs
+from gennari.pipeline.section_tasks import ALONE, Spread, run_sections
+from gennari.pipeline.stages import Run, is_finished, open_run, run_stage
+from gennari.pipeline.task_records import SectionTask, SectionWork
 from gennari.records import BACKGROUND_GREY, Section
 from gennari.sources.probabilities import write_probabilities
 from gennari.sources.sections import write_labels
@@ -29,28 +34,29 @@ GLASS_MM = 2.0
 MODEL = "model"
 """What maps of a finished model are filed under, beside the run's own VARIANTS."""
 _SUFFIX = "_probabilities.ome.zarr"
-_Work = Callable[[bool], list[Path]]
 PROBABILITIES = "segment-probabilities"
+_ROOMS = (
+    *("apply", "data", "nets", "sources", "surface", "frames.py", "records.py"),
+    *("pipeline/labelled.py", "pipeline/maps.py"),
+)
+"""The code that decides what a map looks like."""
 
 
-def segment_stage(run: Run, tick: Report, probabilities: bool = False) -> bool:
+def segment_stage(run: Run, tick: Report, probabilities: bool = False, spread: Spread = ALONE) -> bool:
     """Segment the held-out sections with both networks.
 
     Args:
         run: where.
         tick: told of every section.
         probabilities: keep those of all classes too; a run that was segmented without is segmented again.
+        spread: over which processes, and which part of the sections.
     """
     after = ("sample", *(f"finetune-{variant}" for variant in VARIANTS))
-
-    def work(keep: bool) -> list[Path]:
-        nets = {variant: load_area_unet(weights_path(run, variant)) for variant in VARIANTS}
-        return _segment(run, nets, sections_of(run, "test"), normalisation(run), keep, tick)
-
-    return _segmented(run, after, work, probabilities, tick)
+    weights = (*(weights_path(run, variant) for variant in VARIANTS), run.path("normalisation.json"))
+    return _segmented(run, after, partial(sections_of, run, "test"), VARIANTS, weights, probabilities, spread, tick)
 
 
-def model_stage(run: Run, model: Model, tick: Report, probabilities: bool = False) -> bool:
+def model_stage(run: Run, model: Model, tick: Report, probabilities: bool = False, spread: Spread = ALONE) -> bool:
     """Segment all sections of the run's data set with a finished model; as `segment_stage`.
 
     Raises:
@@ -62,12 +68,47 @@ def model_stage(run: Run, model: Model, tick: Report, probabilities: bool = Fals
             f"a model gives the classes it was trained on ({', '.join(own)}), but data set "
             f"{run.dataset.manifest.name} has {', '.join(given)}; name the classes of the data set as the model does"
         )
+    weights = (model.folder / WEIGHTS, model.folder / CONFIG)
+    wanted = lambda: {brain.name: brain.sections for brain in run.dataset.brains()}  # noqa: E731
+    return _segmented(run, (), wanted, (MODEL,), weights, probabilities, spread, tick)
 
-    def work(keep: bool) -> list[Path]:
-        sections = {brain.name: brain.sections for brain in run.dataset.brains()}
-        return _segment(run, {MODEL: model.net()}, sections, model.normalisation, keep, tick)
 
-    return _segmented(run, (), work, probabilities, tick)
+def segment_section(run_root: Path, brain: str, section: int, keep: bool) -> list[Path]:
+    """The maps of one section by the networks of its run: both that were fine-tuned, or the finished model's.
+
+    Repeated, it leaves the same; each map is seen whole or not at all.
+
+    Args:
+        run_root: folder of the run.
+        brain: name of the section's brain.
+        section: its number.
+        keep: the probabilities of all classes too.
+
+    Returns:
+        What it left.
+
+    Raises:
+        InputError: the image, the surfaces or the weights cannot be read.
+    """
+    run = open_run(run_root)
+    nets, grey = _networks(run)
+    config, label_set, outputs = run.experiment.texture, run.dataset.label_set, []
+    spacing_um, opened = output_spacing_um(config), run.dataset.brain(brain)
+    image = opened.read_full(section, config.spacing_um)
+    prior = None
+    if opened.manifest.atlas:
+        prior = section_prior(opened.hemispheres(), opened.atlas(), opened.section(section), config)
+    tissue = near_tissue(image, config.output_stride_px, config.spacing_um)
+    for variant, net in nets.items():
+        found = segment(net.to(fastest_device()), image, prior, grey, mask=tissue, empty_class=0)
+        path = map_path(run, variant, brain, section)
+        write_labels(path, found.labels, spacing_um, label_set)
+        outputs.append(path)
+        if keep:
+            path = probabilities_path(run, variant, brain, section)
+            write_probabilities(path, found.probabilities, spacing_um, label_set)
+            outputs.append(path)
+    return outputs
 
 
 def map_path(run: Run, variant: str, brain: str, section: int) -> Path:
@@ -90,58 +131,58 @@ def mapped_sections(run: Run, variant: str) -> dict[str, tuple[Section, ...]]:
     return found
 
 
-def _segmented(run: Run, after: Sequence[str], work: _Work, probabilities: bool, tick: Report) -> bool:
+def _segmented(
+    run: Run,
+    after: Sequence[str],
+    wanted: Callable[[], Mapping[str, Sequence[Section]]],
+    variants: Sequence[str],
+    weights: Sequence[Path],
+    probabilities: bool,
+    spread: Spread,
+    tick: Report,
+) -> bool:
     """The stage, and the one of its probabilities, which are a by-product where both are asked for at once."""
-    made: list[Path] = []
 
-    def maps() -> list[Path]:
-        made.extend(work(probabilities))
-        return [path for path in made if not _holds_probabilities(path)]
+    def made(of_stage: str) -> list[Path] | None:
+        tasks = [_task(run, section, variants, probabilities) for found in wanted().values() for section in found]
+        if not run_sections(_work(run, weights, probabilities), tasks, spread, tick):
+            return None
+        paths = [run.path(output) for task in tasks for output in task.outputs]
+        return [path for path in paths if path.name.endswith(_SUFFIX) == (of_stage == PROBABILITIES)]
 
-    done = run_stage(run, "segment", after, maps, tick)
-    if probabilities:
-        done |= run_stage(
-            run, PROBABILITIES, ("segment",), lambda: list(filter(_holds_probabilities, made or work(True))), tick
-        )
+    done = run_stage(run, "segment", after, partial(made, "segment"), tick)
+    if probabilities and is_finished(run, "segment"):
+        done |= run_stage(run, PROBABILITIES, ("segment",), partial(made, PROBABILITIES), tick)
     return done
 
 
-def _holds_probabilities(path: Path) -> bool:
-    return path.name.endswith(_SUFFIX)
+def _task(run: Run, section: Section, variants: Sequence[str], keep: bool) -> SectionTask:
+    places = (map_path, probabilities_path) if keep else (map_path,)
+    paths = [place(run, variant, section.brain, section.id) for variant in variants for place in places]
+    outputs = tuple(str(path.relative_to(run.root)) for path in paths)
+    return SectionTask(brain=section.brain, section=section.id, outputs=outputs)
 
 
-def _segment(
-    run: Run,
-    nets: Mapping[str, AreaUNet],
-    wanted: Mapping[str, Sequence[Section]],
-    grey: Normalisation,
-    keep: bool,
-    tick: Report,
-) -> list[Path]:
-    """Maps of the wanted sections by every network; `keep` their probabilities too."""
-    torch.set_num_threads(usable_cores())
-    config, label_set, outputs, done = run.experiment.texture, run.dataset.label_set, [], 0
-    nets = {variant: net.to(fastest_device()) for variant, net in nets.items()}
-    total = sum(len(sections) for sections in wanted.values())
-    for name, sections in wanted.items():
-        brain = run.dataset.brain(name)
-        surfaces = (brain.hemispheres(), brain.atlas()) if brain.manifest.atlas else None
-        for section in sections:
-            image = brain.read_full(section.id, config.spacing_um)
-            prior = section_prior(*surfaces, section, config) if surfaces else None
-            tissue = near_tissue(image, config.output_stride_px, config.spacing_um)
-            for variant, net in nets.items():
-                found = segment(net, image, prior, grey, mask=tissue, empty_class=0)
-                spacing_um, path = output_spacing_um(config), map_path(run, variant, name, section.id)
-                write_labels(path, found.labels, spacing_um, label_set)
-                outputs.append(path)
-                if keep:
-                    path = probabilities_path(run, variant, name, section.id)
-                    write_probabilities(path, found.probabilities, spacing_um, label_set)
-                    outputs.append(path)
-            done += 1
-            tick(Tick("segment", done, total, f"{name} {section.id}"))
-    return outputs
+def _work(run: Run, weights: Sequence[Path], keep: bool) -> SectionWork:
+    root = run.root.absolute()
+    return SectionWork(
+        stage="segment", root=root, function=partial(_segment_here, root, keep), inputs=section_inputs(run),
+        side_by_side=1 if fastest_device().type == "cuda" else usable_cores(),
+        rooms=_ROOMS, code=code_digest(_ROOMS), weights=files_digest(weights),
+    )  # fmt: skip
+
+
+def _segment_here(run_root: Path, keep: bool, brain: str, section: int, threads: int) -> list[Path]:
+    torch.set_num_threads(threads)
+    return segment_section(run_root, brain, section, keep)
+
+
+def _networks(run: Run) -> tuple[Mapping[str, AreaUNet], Normalisation]:
+    """The networks that segment a run's sections, by variant, and the grey values they expect."""
+    model = used_model(run)
+    if model is not None:
+        return {MODEL: model.net()}, model.normalisation
+    return {variant: load_area_unet(weights_path(run, variant)) for variant in VARIANTS}, normalisation(run)
 
 
 def near_tissue(image: np.ndarray, stride: int, spacing_um: float) -> np.ndarray:

@@ -1,15 +1,13 @@
 """A run folder: its config, its lock, and a receipt for every stage that was finished."""
 
-import fcntl
 import hashlib
 import os
 import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 from gennari.errors import InputError
 from gennari.execute import Report, Tick
+from gennari.pipeline.claims import hold
+from gennari.pipeline.task_records import utc_now
 from gennari.recipes.experiment import Experiment
 from gennari.sources.atomic import write_json, write_text
 from gennari.sources.dataset import Dataset, fingerprint, open_dataset
@@ -97,7 +97,7 @@ def create_run(root: Path, dataset_path: Path, experiment: Experiment) -> Run:
                 f"'{experiment.name}' differs from it; go on with the saved one or give another folder"
             )
         return run
-    if root.exists() and any(entry.name != LOCK for entry in root.iterdir()):
+    if root.exists() and any(not entry.name.startswith(LOCK) for entry in root.iterdir()):
         raise InputError(f"a run needs a folder of its own, but {root} holds other files; give an empty or new folder")
     root.mkdir(parents=True, exist_ok=True)
     config = experiment.model_dump(mode="json", exclude_none=True)
@@ -127,12 +127,13 @@ def open_run(root: Path) -> Run:
 
 
 @contextmanager
-def locked(root: Path, make: bool = False) -> Iterator[None]:
+def locked(root: Path, make: bool = False, part: str = "") -> Iterator[None]:
     """Hold the folder for this process; the lock goes with the process, however it ends.
 
     Args:
         root: the folder.
         make: make it if it is not there.
+        part: such as "2/4": hold only this part of the work, beside processes that hold other parts.
 
     Raises:
         InputError: another process holds it, or it is not there.
@@ -141,13 +142,18 @@ def locked(root: Path, make: bool = False) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
     elif not root.is_dir():
         raise InputError(f"a run is a folder, but {root} is none; check the path or make one with `gennari sample`")
-    with open(root / LOCK, "a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+    with ExitStack() as held:
+        whole = held.enter_context(open(root / LOCK, "a+"))
+        if not hold(whole.fileno(), shared=bool(part)):
             raise InputError(
                 f"one process at a time may work in {root}, and another one does; wait for it or give another folder"
-            ) from error
+            )
+        own = held.enter_context(open(root / f"{LOCK}-{part.replace('/', '-of-')}", "a+")) if part else None
+        if own is not None and not hold(own.fileno()):
+            raise InputError(
+                f"one process at a time may work on part {part} of {root}, and another one does; wait for it or give "
+                "another part"
+            )
         yield
 
 
@@ -155,7 +161,7 @@ def run_stage(
     run: Run,
     stage: str,
     after: Sequence[str],
-    work: Callable[[], Sequence[Path]],
+    work: Callable[[], Sequence[Path] | None],
     tick: Report,
     record: bool = True,
     options: str = "",
@@ -166,7 +172,7 @@ def run_stage(
         run: where.
         stage: its name, that of the verb.
         after: stages that must be finished before.
-        work: does it, returns the files it leaves.
+        work: does it, returns the files it leaves; None where other processes have still to do their part of it.
         tick: told when there is nothing to do.
         record: leave a receipt; of several processes that do the work together only one does.
         options: what else decides the outputs, beside configuration, data set and earlier stages.
@@ -196,10 +202,13 @@ def run_stage(
             tick(Tick(stage, 1, 1, "already finished, nothing to do"))
             return False
     began = time.monotonic()
-    outputs = tuple(str(output.relative_to(run.root)) for output in work())
+    left = work()
+    if left is None:
+        return True
+    outputs = tuple(str(output.relative_to(run.root)) for output in left)
     receipt = Receipt(
         stage=stage, key=key, seconds=round(time.monotonic() - began, 1),
-        finished=datetime.now(UTC).isoformat(timespec="milliseconds"), outputs=outputs,
+        finished=utc_now().isoformat(timespec="milliseconds"), outputs=outputs,
     )  # fmt: skip
     if record:
         write_json(path, receipt)
@@ -230,7 +239,7 @@ def _key(run: Run, after: Sequence[str], options: str) -> str:
 
 def _provenance(dataset: Dataset) -> Provenance:
     return Provenance(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=utc_now().isoformat(timespec="seconds"),
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         packages={name: version(name) for name in PACKAGES},

@@ -53,8 +53,12 @@ def move_into_place(made: Path, path: Path) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what killed processes left half written for `path`; call it only where no other process may write it."""
-    for leftover in Path(path).parent.glob(f"{_PART}????????-{glob.escape(Path(path).name)}"):
+    """Remove what killed processes left half written for `path`; call it only where no other process may write it.
+
+    So is a folder that was being replaced, unless it is the only one: then its replacement never came.
+    """
+    stem = f"{_PART}????????-{glob.escape(Path(path).name)}"
+    for leftover in [*path.parent.glob(stem), *(path.parent.glob(f"{stem}.old") if path.exists() else ())]:
         _remove(leftover)
 
 
