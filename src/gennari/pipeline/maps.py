@@ -3,29 +3,22 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from scipy import ndimage
 
-from gennari.apply.segment import segment
 from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
 from gennari.execute import Report, Tick, usable_cores
 from gennari.nets.area_unet import AreaUNet
-from gennari.nets.sizes import output_spacing_um
 from gennari.nets.weights import load_area_unet
 from gennari.pipeline.labelled import section_prior
 from gennari.pipeline.learning import VARIANTS, normalisation, weights_path
 from gennari.pipeline.models import Model
 from gennari.pipeline.sampling import sections_of
+from gennari.pipeline.section_maps import read_section, write_map
 from gennari.pipeline.stages import Run, run_stage
-from gennari.records import BACKGROUND_GREY, Section
-from gennari.sources.probabilities import write_probabilities
-from gennari.sources.sections import write_labels
+from gennari.records import Section
 from gennari.train.devices import fastest_device
 
-GLASS_MM = 2.0
-"""Tiles farther than this from any tissue are background without being run."""
 MODEL = "model"
 """What maps of a finished model are filed under, beside the run's own VARIANTS."""
 _SUFFIX = "_probabilities.ome.zarr"
@@ -127,28 +120,14 @@ def _segment(
         brain = run.dataset.brain(name)
         surfaces = (brain.hemispheres(), brain.atlas()) if brain.manifest.atlas else None
         for section in sections:
-            image = brain.read_full(section.id, config.spacing_um)
             prior = section_prior(*surfaces, section, config) if surfaces else None
-            tissue = near_tissue(image, config.output_stride_px, config.spacing_um)
+            whole = read_section(brain, section, config)
             for variant, net in nets.items():
-                found = segment(net, image, prior, grey, mask=tissue, empty_class=0)
-                spacing_um, path = output_spacing_um(config), map_path(run, variant, name, section.id)
-                write_labels(path, found.labels, spacing_um, label_set)
-                outputs.append(path)
+                paths = [map_path(run, variant, name, section.id)]
                 if keep:
-                    path = probabilities_path(run, variant, name, section.id)
-                    write_probabilities(path, found.probabilities, spacing_um, label_set)
-                    outputs.append(path)
+                    paths.append(probabilities_path(run, variant, name, section.id))
+                write_map(net, whole, prior, grey, label_set, *paths)
+                outputs += paths
             done += 1
             tick(Tick("segment", done, total, f"{name} {section.id}"))
     return outputs
-
-
-def near_tissue(image: np.ndarray, stride: int, spacing_um: float) -> np.ndarray:
-    """Output pixels within GLASS_MM of anything that is not glass."""
-    rows, cols = (-(-side // stride) for side in image.shape)
-    padded = np.zeros((rows * stride, cols * stride), bool)
-    padded[: image.shape[0], : image.shape[1]] = image < BACKGROUND_GREY
-    tissue = padded.reshape(rows, stride, cols, stride).any(axis=(1, 3))
-    reach = int(np.ceil(GLASS_MM * 1e3 / (spacing_um * stride)))
-    return ndimage.maximum_filter(tissue, 2 * reach + 1)
