@@ -5,7 +5,7 @@ python bench/inference.py --quick    # its figures only say that it runs
 
 Speed: dense tissue, the same network, threads, output window and batch (one window). MONAI's windows are reflected at
 their sides by the halo, since its predictor has to give back what it is given; it blends windows that overlap by a
-quarter or a half, ours read the halo and compute each output pixel once. Both are compared with one pass over the whole.
+quarter or a half; ours read the halo and compute each output pixel once. Both are compared with one pass.
 
 Memory: a section of 60,000 x 50,000 px with tissue in 2 % of its chunks, segmented by a process of its own into labels
 and probabilities of 16 classes.
