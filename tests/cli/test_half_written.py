@@ -40,7 +40,7 @@ def test_half_an_image(refused, demo):
         for level in ("0", "1", "2"):
             _truncate(_first_chunk(image / level))
     said = refused("pack", _undo(demo, "pack"))
-    assert "must hold whole chunks, but one is damaged; write the section again" in said
+    assert "must hold whole chunks, but one is damaged or does not come; write the section again" in said
 
 
 def test_half_a_pack_of_patches(refused, demo):

@@ -4,10 +4,11 @@ import shutil
 import pytest
 
 from gennari.errors import InputError
+from gennari.phantom.layers import LABEL_SET
 from gennari.pipeline import models, shipping
 from gennari.pipeline.export import Wanted, export_path, export_stages
 from gennari.pipeline.models import open_model, shipped_folder, shipped_model
-from gennari.pipeline.shipping import ship_model
+from gennari.pipeline.shipping import LARGEST_MB, ship_model
 from gennari.pipeline.stages import open_run
 
 
@@ -77,3 +78,12 @@ def test_what_this_package_ships_is_small_and_whole():
     model.net()
     assert model.config.synthetic
     assert sum(path.stat().st_size for path in shipped_folder().iterdir()) <= 1e6 * shipping.LARGEST_MB
+
+
+def test_the_package_holds_a_small_synthetic_model_of_the_usual_classes():
+    model = shipped_model()
+    files = [file for file in shipped_folder().iterdir() if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < LARGEST_MB * 1e6
+    assert model.config.synthetic
+    assert model.label_set == LABEL_SET
+    assert model.net().classes == len(LABEL_SET.names)

@@ -67,16 +67,12 @@ def get(
         tries: how often in sequence a server may fail.
         as_json: print one JSON line last.
     """
-    files: list[ReleaseFile] = []
-    if sections is not None:
-        base = base_url_1um if release == "1um" else base_url
-        files += section_files(section_numbers(sections, release), release, base, form)
+    files = _sections(sections, release, base_url_1um if release == "1um" else base_url, form)
     files += surface_files(base_url) if surfaces else []
     files += layer_files(base_url) if layers else []
     if not files:
         raise InputError(f"say what to get of {what}: --sections, --surfaces or --layers")
-    hashes = read_hashes(sha256) if sha256 else {}
-    patience = Patience(timeout_s=timeout_s, tries=tries)
+    hashes, patience = read_hashes(sha256) if sha256 else {}, Patience(timeout_s=timeout_s, tries=tries)
     with progress() as tick:
         plan = plan_fetch(out, files, LICENCE, patience, tick)
     sys.stdout.write(plan_words(plan) + "\n")
@@ -89,6 +85,10 @@ def get(
             made = fetch(plan, patience, hashes, tick)
     if as_json:
         sys.stdout.write(json.dumps(_figures(plan, made)) + "\n")
+
+
+def _sections(listed: str | None, release: Release, base_url: str, form: Literal["png", "mnc"]) -> list[ReleaseFile]:
+    return section_files(section_numbers(listed, release), release, base_url, form) if listed is not None else []
 
 
 def _figures(plan: Plan, made: list[Path]) -> dict[str, object]:

@@ -59,18 +59,10 @@ def sections(
     )
     with progress() as tick:
         entries = import_sections(
-            location,
-            dataset,
-            brain,
-            tick,
-            role=role,
-            placement=placement,
-            id_pattern=id_pattern,
-            ids=parse_ids(ids),
-            quality=quality,
-            licence=licence,
-            areas=areas,
-        )
+            location, dataset, brain, tick,
+            role=role, placement=placement, id_pattern=id_pattern, ids=parse_ids(ids), quality=quality,
+            licence=licence, areas=areas,
+        )  # fmt: skip
     print(_summary(entries, brain, dataset))
 
 
