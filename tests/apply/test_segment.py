@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from gennari.apply.segment import segment, tile_spans
+from gennari.apply.segment import segment, segment_blocks
+from gennari.apply.tiles import tile_spans
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import normalise
 from gennari.data.prior import Prior
@@ -113,7 +114,15 @@ def test_tiles_outside_the_mask_are_not_run_and_get_the_empty_class(rng: np.rand
     every = segment(net, image, prior, NORMALISATION, tile_px=160)
     mask = np.zeros((150, 50), bool)
     mask[0, 0] = True
-    result = segment(net, image, prior, NORMALISATION, tile_px=160, mask=mask, empty_class=4)
+    result = segment(
+        net,
+        image,
+        prior,
+        NORMALISATION,
+        tile_px=160,
+        near=lambda rows, cols: bool(mask[rows, cols].any()),
+        empty_class=4,
+    )
     assert result.tiles == 1 < every.tiles
     first = tile_spans(SAME, 300, 160)[0].out.stop
     np.testing.assert_array_equal(result.probabilities[:, :first], every.probabilities[:, :first])
@@ -135,9 +144,37 @@ def test_a_tile_too_small_for_the_network_is_refused(name: str):
         tile_spans(CONFIGS[name], 500, 40)
 
 
-def test_prior_and_mask_must_lie_on_their_grids(rng: np.random.Generator):
+def test_a_prior_must_lie_on_its_grid(rng: np.random.Generator):
     net, image = _net(SAME), rng.integers(0, 256, (64, 64), dtype=np.uint8)
     with pytest.raises(ValueError, match=r"prior must lie on the stem's grid \(32, 32\), got \(31, 32\)"):
         segment(net, image, np.zeros((3, 31, 32), np.float16), NORMALISATION)
-    with pytest.raises(ValueError, match=r"mask must lie on the output grid \(32, 32\), got \(64, 64\)"):
-        segment(net, image, None, NORMALISATION, mask=np.zeros((64, 64), bool))
+
+
+def test_blocks_come_by_rows_and_nothing_outside_the_image_is_read(rng: np.random.Generator):
+    net, image = _net(SAME, areas=0), rng.integers(0, 256, (300, 210), dtype=np.uint8)
+    asked = []
+
+    def read(rows: slice, cols: slice) -> np.ndarray:
+        asked.append((rows, cols))
+        return image[rows, cols]
+
+    found = segment(net, image, None, NORMALISATION, tile_px=160)
+    blocks = list(segment_blocks(net, read, (300, 210), None, NORMALISATION, tile_px=160))
+    assert len(blocks) == len(asked) == found.tiles > 4
+    assert all(0 <= rows.start < rows.stop <= 300 and 0 <= cols.start < cols.stop <= 210 for rows, cols in asked)
+    assert [block.rows.start for block in blocks] == sorted(block.rows.start for block in blocks)
+    count = np.zeros(found.labels.shape, int)
+    for block in blocks:
+        count[block.rows, block.cols] += 1
+        np.testing.assert_array_equal(block.labels, found.labels[block.rows, block.cols])
+    assert (count == 1).all()
+
+
+def test_a_net_that_is_left_half_way_comes_back_in_its_mode(rng: np.random.Generator):
+    net = _net(SAME, areas=0).train()
+    image = rng.integers(0, 256, (300, 210), dtype=np.uint8)
+    blocks = segment_blocks(net, lambda rows, cols: image[rows, cols], (300, 210), None, NORMALISATION, tile_px=160)
+    next(blocks)
+    assert not net.training
+    blocks.close()
+    assert net.training

@@ -84,6 +84,18 @@ def test_the_coarsest_level_that_serves_is_read(spacing_um: float, level: int, s
     np.testing.assert_allclose(got, expected[: got.shape[0], : got.shape[1]], atol=0.51)
 
 
+@pytest.mark.parametrize("spacing_um", [2.0, 3.0, 6.0, 8.0, 11.0])
+@pytest.mark.parametrize("rounded_down", [False, True])
+def test_a_part_is_a_part_of_the_whole(spacing_um: float, rounded_down: bool, rng: np.random.Generator) -> None:
+    reader = Stored(rng.integers(0, 256, (101, 131), dtype=np.uint8), rounded_down=rounded_down).reader()
+    whole = reader.whole(spacing_um)
+    for _ in range(20):
+        (top, bottom), (left, right) = (np.sort(rng.choice(side + 1, 2, replace=False)) for side in whole.shape)
+        part = reader.part(spacing_um, slice(int(top), int(bottom)), slice(int(left), int(right)))
+        # windows that begin elsewhere are summed in another order: a value may be rounded the other way
+        assert np.abs(part.astype(int) - whole[top:bottom, left:right]).max() <= (0 if spacing_um % 2 == 0 else 1)
+
+
 def test_a_finer_spacing_than_the_sections_own_is_refused(stored: Stored) -> None:
     with pytest.raises(InputError, match=r"its own pixel size \(2 µm\) or coarser, got 1 µm for here"):
         stored.reader().whole(1.0)

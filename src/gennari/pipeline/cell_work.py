@@ -11,6 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from gennari.apply.segment import segment
+from gennari.apply.tissue import find_tissue
 from gennari.execute import silent
 from gennari.metrics.overlap import confusion
 from gennari.nets.area_unet import AreaUNet
@@ -19,7 +20,6 @@ from gennari.nets.weights import load_area_unet
 from gennari.pipeline.compute import finetune_flop, pretext_flop
 from gennari.pipeline.folds import Fold
 from gennari.pipeline.learning import pairs_of
-from gennari.pipeline.maps import near_tissue
 from gennari.pipeline.reproduction import Work
 from gennari.pipeline.row_plans import Row
 from gennari.pipeline.scoring import SectionResult, area_dice, score_section
@@ -143,13 +143,14 @@ def _maps(work: Work, net: AreaUNet, place: Place, atlas: bool) -> tuple[np.ndar
     began, config = time.monotonic(), net.config
     section = work.store.labelled(*place)
     image = np.asarray(section.image)
+    shape_px = (image.shape[0], image.shape[1])
+    tissue = find_tissue(lambda rows, cols: image[rows, cols], shape_px, config.output_stride_px, config.spacing_um)
     found = segment(
         net,
         image,
         section.prior if atlas else None,
         work.normalisation,
-        mask=near_tissue(image, config.output_stride_px, config.spacing_um),
-        empty_class=0,
+        near=tissue.near,
     )
     return found.labels, time.monotonic() - began
 

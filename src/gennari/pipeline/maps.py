@@ -4,16 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from scipy import ndimage
 
-from gennari.apply.segment import segment
 from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
 from gennari.execute import Report, usable_cores
 from gennari.nets.area_unet import AreaUNet
-from gennari.nets.sizes import output_spacing_um
 from gennari.nets.weights import load_area_unet
 from gennari.pipeline.digests import code_digest, files_digest
 from gennari.pipeline.labelled import section_prior
@@ -21,23 +17,20 @@ from gennari.pipeline.learning import VARIANTS, normalisation, weights_path
 from gennari.pipeline.models import CONFIG, WEIGHTS, Model, used_model
 from gennari.pipeline.sampling import sections_of
 from gennari.pipeline.section_inputs import section_inputs
+from gennari.pipeline.section_maps import read_section, write_map
 from gennari.pipeline.section_tasks import ALONE, Spread, run_sections
 from gennari.pipeline.stages import Run, is_finished, open_run, run_stage
 from gennari.pipeline.task_records import SectionTask, SectionWork
-from gennari.records import BACKGROUND_GREY, Section
-from gennari.sources.probabilities import write_probabilities
-from gennari.sources.sections import write_labels
+from gennari.records import Section
 from gennari.train.devices import fastest_device
 
-GLASS_MM = 2.0
-"""Tiles farther than this from any tissue are background without being run."""
 MODEL = "model"
 """What maps of a finished model are filed under, beside the run's own VARIANTS."""
 _SUFFIX = "_probabilities.ome.zarr"
 PROBABILITIES = "segment-probabilities"
 _ROOMS = (
     *("apply", "data", "nets", "sources", "surface", "frames.py", "records.py"),
-    *("pipeline/labelled.py", "pipeline/maps.py"),
+    *("pipeline/labelled.py", "pipeline/maps.py", "pipeline/section_maps.py"),
 )
 """The code that decides what a map looks like."""
 
@@ -93,21 +86,16 @@ def segment_section(run_root: Path, brain: str, section: int, keep: bool) -> lis
     run = open_run(run_root)
     nets, grey = _networks(run)
     config, label_set, outputs = run.experiment.texture, run.dataset.label_set, []
-    spacing_um, opened = output_spacing_um(config), run.dataset.brain(brain)
-    image = opened.read_full(section, config.spacing_um)
-    prior = None
-    if opened.manifest.atlas:
-        prior = section_prior(opened.hemispheres(), opened.atlas(), opened.section(section), config)
-    tissue = near_tissue(image, config.output_stride_px, config.spacing_um)
+    opened = run.dataset.brain(brain)
+    wanted = opened.section(section)
+    prior = section_prior(opened.hemispheres(), opened.atlas(), wanted, config) if opened.manifest.atlas else None
+    whole = read_section(opened, wanted, config)
     for variant, net in nets.items():
-        found = segment(net.to(fastest_device()), image, prior, grey, mask=tissue, empty_class=0)
-        path = map_path(run, variant, brain, section)
-        write_labels(path, found.labels, spacing_um, label_set)
-        outputs.append(path)
+        paths = [map_path(run, variant, brain, section)]
         if keep:
-            path = probabilities_path(run, variant, brain, section)
-            write_probabilities(path, found.probabilities, spacing_um, label_set)
-            outputs.append(path)
+            paths.append(probabilities_path(run, variant, brain, section))
+        write_map(net.to(fastest_device()), whole, prior, grey, label_set, *paths)
+        outputs += paths
     return outputs
 
 
@@ -183,13 +171,3 @@ def _networks(run: Run) -> tuple[Mapping[str, AreaUNet], Normalisation]:
     if model is not None:
         return {MODEL: model.net()}, model.normalisation
     return {variant: load_area_unet(weights_path(run, variant)) for variant in VARIANTS}, normalisation(run)
-
-
-def near_tissue(image: np.ndarray, stride: int, spacing_um: float) -> np.ndarray:
-    """Output pixels within GLASS_MM of anything that is not glass."""
-    rows, cols = (-(-side // stride) for side in image.shape)
-    padded = np.zeros((rows * stride, cols * stride), bool)
-    padded[: image.shape[0], : image.shape[1]] = image < BACKGROUND_GREY
-    tissue = padded.reshape(rows, stride, cols, stride).any(axis=(1, 3))
-    reach = int(np.ceil(GLASS_MM * 1e3 / (spacing_um * stride)))
-    return ndimage.maximum_filter(tissue, 2 * reach + 1)

@@ -1,6 +1,7 @@
 """Class probabilities of a section as an OME-Zarr 0.5 image (c, y, x) of bytes; 255 is certainty."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from zarr.codecs import ZstdCodec
 from gennari.errors import InputError
 from gennari.records import LabelSet
 from gennari.sources.atomic import atomic_path
+from gennari.sources.growing import GrowingRows
 
 CHUNK_PX = 512
-SHARD_PX = 4096
+SHARD_PX = (1024, 4096)
+"""(rows, cols). Flat, since all classes of one row of shards are held until it is full: 205 MB at 12,500 columns."""
 FULL = 255
 """The byte that stands for probability 1; a stored value is off by at most half of 1 / FULL."""
 
@@ -42,8 +45,7 @@ def write_probabilities(
         raise ValueError(
             f"probabilities must have a channel for each class ({len(label_set.names)}), got {len(probabilities)}"
         )
-    finest = np.rint(np.clip(probabilities, 0, 1) * FULL).astype(np.uint8)
-    write_probability_bytes(path, finest, spacing_um, label_set, levels)
+    write_probability_bytes(path, as_bytes(probabilities), spacing_um, label_set, levels)
 
 
 def write_probability_bytes(
@@ -51,22 +53,37 @@ def write_probability_bytes(
 ) -> None:
     """Write probabilities that are bytes already; as `write_probabilities`."""
     pyramid = [_block_means(finest, 2**level) for level in range(levels)]
+    shapes = [(values.shape[1], values.shape[2]) for values in pyramid]
     with atomic_path(path) as temporary:
-        attributes = {"ome": _metadata(path.name.split(".")[0], spacing_um, label_set, levels)}
-        group = zarr.create_group(temporary, zarr_format=3, attributes=attributes)
-        for level, values in enumerate(pyramid):
-            shard = (1, *(min(SHARD_PX, -(-size // CHUNK_PX) * CHUNK_PX) for size in values.shape[1:]))
-            array = group.create_array(
-                str(level),
-                shape=values.shape,
-                dtype="uint8",
-                chunks=(1, CHUNK_PX, CHUNK_PX),
-                shards=shard,
-                fill_value=0,
-                compressors=ZstdCodec(level=1),
-                dimension_names=("c", "y", "x"),
-            )
+        arrays = _create(temporary, path.name.split(".")[0], shapes, spacing_um, label_set)
+        for array, values in zip(arrays, pyramid, strict=True):
             array[:] = values
+
+
+@contextmanager
+def growing_probabilities(
+    path: Path, shape_px: tuple[int, int], spacing_um: float, label_set: LabelSet
+) -> Iterator[GrowingRows]:
+    """Probabilities that are given block by block as bytes (`as_bytes`), in the order of their rows.
+
+    They are there once the block ends well; one level.
+
+    Args:
+        path: the folder to write.
+        shape_px: of each class's plane.
+        spacing_um: pixel size.
+        label_set: names and colours of the classes.
+    """
+    with atomic_path(path) as temporary:
+        (array,) = _create(temporary, path.name.split(".")[0], [shape_px], spacing_um, label_set)
+        rows = GrowingRows(array)
+        yield rows
+        rows.finish()
+
+
+def as_bytes(probabilities: Float[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "c h w"]:
+    """Probabilities 0..1 as they are stored."""
+    return np.rint(np.clip(probabilities, 0, 1) * FULL).astype(np.uint8)
 
 
 def read_probabilities(path: Path) -> tuple[Float32[np.ndarray, "c h w"], float]:
@@ -93,6 +110,32 @@ def read_probability_bytes(path: Path) -> tuple[UInt8[np.ndarray, "c h w"], floa
             f"({' '.join(str(error).split())[:120]}); segment the section again"
         ) from error
     return values, scale.scale[-1]
+
+
+def _create(
+    folder: Path, name: str, shapes: Sequence[tuple[int, int]], spacing_um: float, label_set: LabelSet
+) -> list[zarr.Array]:
+    """Levels without pixels, and what is said of them."""
+    attributes = {"ome": _metadata(name, spacing_um, label_set, len(shapes))}
+    group = zarr.create_group(folder, zarr_format=3, attributes=attributes)
+    classes = len(label_set.names)
+    shards = [
+        [min(most, -(-size // CHUNK_PX) * CHUNK_PX) for size, most in zip(shape, SHARD_PX, strict=True)]
+        for shape in shapes
+    ]
+    return [
+        group.create_array(
+            str(level),
+            shape=(classes, *shape),
+            dtype="uint8",
+            chunks=(1, CHUNK_PX, CHUNK_PX),
+            shards=(1, *shard),
+            fill_value=0,
+            compressors=ZstdCodec(level=1),
+            dimension_names=("c", "y", "x"),
+        )
+        for level, (shape, shard) in enumerate(zip(shapes, shards, strict=True))
+    ]
 
 
 def _metadata(name: str, spacing_um: float, label_set: LabelSet, levels: int) -> Mapping[str, object]:

@@ -95,37 +95,48 @@ class PyramidReader:
             InputError: a finer spacing than the section's own, or as `read`.
         """
         own_um = self.section.spacing_um
+        out = np.empty(self.section.grid_shape(spacing_um), np.uint8)
+        height, width = out.shape
+        step = max(int(_BAND_PX * (own_um / spacing_um) ** 2) // width, 1)
+        for first in range(0, height, step):
+            rows = slice(first, min(first + step, height))
+            out[rows] = self.part(spacing_um, rows, slice(0, width))
+        return out
+
+    def part(self, spacing_um: float, rows: slice, cols: slice) -> UInt8[np.ndarray, "h w"]:
+        """A rectangle of `whole(spacing_um)`, of which nothing else is read.
+
+        Args:
+            spacing_um: as there.
+            rows: of the grid that `whole` gives.
+            cols: likewise.
+
+        Raises:
+            InputError: as `whole`.
+        """
+        own_um = self.section.spacing_um
         if spacing_um < own_um * (1 - 1e-6):
             raise InputError(
                 f"a whole section is read at its own pixel size ({own_um:g} µm) or coarser, got {spacing_um:g} µm for "
                 f"{self.location}; choose a coarser spacing, or sections that were scanned finer"
             )
-        out = np.full(self.section.grid_shape(spacing_um), BACKGROUND_GREY, np.uint8)
-        fitting = [level for level in self._levels if multiple(spacing_um, own_um * level.factor)]
+        fitting = [(k, multiple(spacing_um, own_um * k.factor)) for k in self._levels]
+        fitting = [(level, factor) for level, factor in fitting if factor]
         if fitting:
-            _fill_with_means(out, fitting[-1], multiple(spacing_um, own_um * fitting[-1].factor))
-        else:
-            self._fill_with_windows(out, spacing_um)
-        return out
+            return _means(*fitting[-1], rows, cols)
+        window = Window(
+            brain=self.section.brain,
+            section=self.section.id,
+            centre_um=(0.5 * (rows.start + rows.stop) * spacing_um, 0.5 * (cols.start + cols.stop) * spacing_um),
+            size_px=(rows.stop - rows.start, cols.stop - cols.start),
+            spacing_um=spacing_um,
+        )
+        return np.rint(self.read(window)).astype(np.uint8)
 
     @property
     def held_bytes(self) -> int:
         """What it keeps in memory once a pixel was read."""
         return self._pyramid.held_bytes
-
-    def _fill_with_windows(self, out: UInt8[np.ndarray, "h w"], spacing_um: float) -> None:
-        height, width = out.shape
-        step = max(int(_BAND_PX * (self.section.spacing_um / spacing_um) ** 2) // width, 1)
-        for first in range(0, height, step):
-            rows = min(step, height - first)
-            window = Window(
-                brain=self.section.brain,
-                section=self.section.id,
-                centre_um=((first + 0.5 * rows) * spacing_um, 0.5 * width * spacing_um),
-                size_px=(rows, width),
-                spacing_um=spacing_um,
-            )
-            out[first : first + rows] = np.rint(self.read(window))
 
     def _chosen(self, window: Window) -> Level:
         """The level, of those finest first, that a window is read from."""
@@ -176,8 +187,12 @@ def whole_multiple(pyramid: Pyramid, spacing_um: float, where: str) -> UInt8[np.
             f"got {spacing_um:g} µm for {where}; choose a multiple"
         )
     rows, cols = (-(-side // multiple(spacing_um, own_um)) for side in pyramid.shape_px)
-    out = np.full((rows, cols), BACKGROUND_GREY, np.uint8)
-    _fill_with_means(out, fitting[-1], multiple(spacing_um, own_um * fitting[-1].factor))
+    level, out = fitting[-1], np.empty((rows, cols), np.uint8)
+    factor = multiple(spacing_um, own_um * level.factor)
+    step = max(_BAND_PX // max(cols * factor**2, 1), 1)
+    for first in range(0, rows, step):
+        band = slice(first, min(first + step, rows))
+        out[band] = _means(level, factor, band, slice(0, cols))
     return out
 
 
@@ -202,14 +217,14 @@ def check_block(shape_px: tuple[int, ...], what: str, mend: str) -> None:
         )
 
 
-def _fill_with_means(out: UInt8[np.ndarray, "h w"], level: Level, factor: int) -> None:
-    """Block means of a level, band by band; where a level ends early (rounded down), `out` keeps its background."""
-    height, width = level.shape_px
-    step = max(_BAND_PX // max(width * factor, 1), 1)
-    for first in range(0, out.shape[0], step):
-        begin, end = first * factor, min((first + step) * factor, height)
-        if begin >= end:
-            return
-        means = area_mean(level.fetch(begin, end, 0, width), factor)
-        rows, cols = min(means.shape[0], out.shape[0] - first), min(means.shape[1], out.shape[1])
-        out[first : first + rows, :cols] = means[:rows, :cols]
+def _means(level: Level, factor: int, rows: slice, cols: slice) -> UInt8[np.ndarray, "h w"]:
+    """Block means of a part of a level; background where a level ends early (rounded down)."""
+    out = np.full((rows.stop - rows.start, cols.stop - cols.start), BACKGROUND_GREY, np.uint8)
+    (r0, r1), (c0, c1) = (
+        (side.start * factor, min(side.stop * factor, size))
+        for side, size in zip((rows, cols), level.shape_px, strict=True)
+    )
+    if r0 < r1 and c0 < c1:
+        means = area_mean(level.fetch(r0, r1, c0, c1), factor)
+        out[: means.shape[0], : means.shape[1]] = means
+    return out

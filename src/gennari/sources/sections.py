@@ -1,6 +1,7 @@
 """Section images: a reader for each, by what the file is; writing our own as OME-Zarr 0.5 (zarr v3, sharded)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet, Section
 from gennari.sources.atomic import atomic_path
 from gennari.sources.flat_images import png_pyramid
+from gennari.sources.growing import GrowingRows
 from gennari.sources.minc import minc_pyramid
 from gennari.sources.ome_zarr import zarr_pyramid
 from gennari.sources.precomputed import PREFIX, precomputed_pyramid
@@ -61,12 +63,27 @@ def write_labels(
         levels: how many; coarser ones take one pixel of each block.
     """
     pyramid = [labels[2**level // 2 :: 2**level, 2**level // 2 :: 2**level] for level in range(levels)]
-    colours = [
-        {"label-value": index, "rgba": [*(int(colour[k : k + 2], 16) for k in (1, 3, 5)), 255]}
-        for index, colour in enumerate(label_set.colours)
-    ]
-    names = [{"label-value": index, "name": name} for index, name in enumerate(label_set.names)]
-    _write(path, pyramid, spacing_um, {"image-label": {"colors": colours, "properties": names}})
+    _write(path, pyramid, spacing_um, _label_metadata(label_set))
+
+
+@contextmanager
+def growing_labels(
+    path: Path, shape_px: tuple[int, int], spacing_um: float, label_set: LabelSet
+) -> Iterator[GrowingRows]:
+    """A label map that is given block by block, in the order of its rows; it is there once the block ends well.
+
+    Args:
+        path: the folder to write.
+        shape_px: of the map.
+        spacing_um: pixel size of the map.
+        label_set: what the indices mean.
+    """
+    with atomic_path(path) as temporary:
+        name = path.name.split(".")[0]
+        (array,) = _create(temporary, name, [shape_px], spacing_um, _label_metadata(label_set))
+        rows = GrowingRows(array)
+        yield rows
+        rows.finish()
 
 
 def open_pyramid(location: str) -> Pyramid:
@@ -135,28 +152,46 @@ def read_labels(path: Path) -> tuple[UInt8[np.ndarray, "h w"], float]:
 def _write(
     path: Path, pyramid: Sequence[UInt8[np.ndarray, "_ _"]], spacing_um: float, extra: Mapping[str, object]
 ) -> None:
-    spacings = [spacing_um * 2**level for level in range(len(pyramid))]
+    with atomic_path(path) as temporary:
+        shapes = [(image.shape[0], image.shape[1]) for image in pyramid]
+        arrays = _create(temporary, path.name.split(".")[0], shapes, spacing_um, extra)
+        for array, image in zip(arrays, pyramid, strict=True):
+            array[:] = image
+
+
+def _label_metadata(label_set: LabelSet) -> Mapping[str, object]:
+    colours = [
+        {"label-value": index, "rgba": [*(int(colour[k : k + 2], 16) for k in (1, 3, 5)), 255]}
+        for index, colour in enumerate(label_set.colours)
+    ]
+    names = [{"label-value": index, "name": name} for index, name in enumerate(label_set.names)]
+    return {"image-label": {"colors": colours, "properties": names}}
+
+
+def _create(
+    folder: Path, name: str, shapes: Sequence[tuple[int, int]], spacing_um: float, extra: Mapping[str, object]
+) -> list[zarr.Array]:
+    """Levels without pixels, and what is said of them."""
+    spacings = [spacing_um * 2**level for level in range(len(shapes))]
     axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in ("y", "x")]
     datasets = [_dataset(str(level), spacing, spacing_um) for level, spacing in enumerate(spacings)]
-    name = path.name.split(".")[0]
     multiscales = [{"name": name, "axes": axes, "datasets": datasets, "type": "area mean"}]
-    with atomic_path(path) as temporary:
-        group = zarr.create_group(
-            temporary, zarr_format=3, attributes={"ome": {"version": "0.5", "multiscales": multiscales, **extra}}
+    group = zarr.create_group(
+        folder, zarr_format=3, attributes={"ome": {"version": "0.5", "multiscales": multiscales, **extra}}
+    )
+    return [
+        group.create_array(
+            str(level),
+            shape=shape,
+            dtype="uint8",
+            chunks=(CHUNK_PX, CHUNK_PX),
+            shards=tuple(min(SHARD_PX, -(-size // CHUNK_PX) * CHUNK_PX) for size in shape),
+            fill_value=_FILL,
+            compressors=ZstdCodec(level=1),
+            dimension_names=("y", "x"),
         )
-        for level, image in enumerate(pyramid):
-            shard = tuple(min(SHARD_PX, -(-size // CHUNK_PX) * CHUNK_PX) for size in image.shape)
-            array = group.create_array(
-                str(level),
-                shape=image.shape,
-                dtype="uint8",
-                chunks=(CHUNK_PX, CHUNK_PX),
-                shards=shard,
-                fill_value=_FILL,
-                compressors=ZstdCodec(level=1),
-                dimension_names=("y", "x"),
-            )
-            array[:] = image
+        for level, shape in enumerate(shapes)
+    ]
 
 
 def _dataset(path: str, spacing_um: float, finest_um: float) -> dict[str, object]:
