@@ -131,13 +131,13 @@ def test_a_server_that_stalls_or_breaks_is_refused(server: str, monkeypatch: pyt
     with pytest.raises(InputError, match=r"breaks/info must come from its server, but: .*500"):
         open_pyramid(f"precomputed://{server}/breaks")
     monkeypatch.setattr(stores, "TIMEOUT_S", 0.3)
-    with pytest.raises(InputError, match="stalls/info must come from its server, but: TimeoutError"):
+    with pytest.raises(InputError, match="stalls/info must come from its server, but: the server"):
         open_pyramid(f"precomputed://{server}/stalls")
 
 
 def test_an_answer_that_is_no_json_is_refused(server: str, tmp_path: Path) -> None:
     (tmp_path / "info").write_text("<html>moved</html>")
-    with pytest.raises(InputError, match="info must be JSON, but it is none"):
+    with pytest.raises(InputError, match="info must be whole JSON, but it breaks off"):
         open_pyramid(f"precomputed://{server}")
 
 

@@ -1,5 +1,6 @@
 """A section's image as it is stored, whatever its format: levels of pixels that are fetched when they are asked for."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,10 @@ MAX_BLOCK_PX = 100_000_000
 """More pixels than these are not decoded at once: an image that is no pyramid of tiles may not have more."""
 MAX_SIDE_MM = 1000.0
 """A section is no larger; one that seems to be has a wrong pixel size."""
+MAX_SIDE_PX = 10_000_000
+"""Of a section: a metre in pixels of 0.1 µm."""
+MAX_WHOLE_PX = 2**34
+"""Of a grid that a whole section is read onto: the largest one of BigBrain at 1 µm has 10^10 pixels."""
 _BAND_PX = 2**25
 """Whole sections are averaged in bands of about so many stored pixels."""
 
@@ -46,6 +51,18 @@ class Pyramid:
     levels: tuple[Level, ...]
     spacing_um: float | None
     held_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        sides = [side for level in self.levels for side in level.shape_px]
+        if not self.levels or not 1 <= min(sides) <= max(sides) <= MAX_SIDE_PX:
+            raise InputError(
+                f"an image of a section has levels of 1 to {MAX_SIDE_PX:,} px a side, got "
+                f"{[level.shape_px for level in self.levels][:4]}; is its head damaged?"
+            )
+        if self.spacing_um is not None and not 0 < self.spacing_um < float("inf"):
+            raise InputError(
+                f"an image's pixel size lies above 0 µm, but it says {self.spacing_um:g}; correct its head"
+            )
 
     @property
     def shape_px(self) -> tuple[int, int]:
@@ -100,7 +117,13 @@ class PyramidReader:
                 f"a whole section is read at its own pixel size ({own_um:g} µm) or coarser, got {spacing_um:g} µm for "
                 f"{self.location}; choose a coarser spacing, or sections that were scanned finer"
             )
-        out = np.full(self.section.grid_shape(spacing_um), BACKGROUND_GREY, np.uint8)
+        shape = self.section.grid_shape(spacing_um)
+        if shape[0] * shape[1] > MAX_WHOLE_PX:
+            raise InputError(
+                f"a whole section is read as at most {MAX_WHOLE_PX / 1e9:.0f} Gpx, but {self.location} at "
+                f"{spacing_um:g} µm has {shape[0]} x {shape[1]}; is its pixel size right?"
+            )
+        out = np.full(shape, BACKGROUND_GREY, np.uint8)
         fitting = [level for level in self._levels if multiple(spacing_um, own_um * level.factor)]
         if fitting:
             _fill_with_means(out, fitting[-1], multiple(spacing_um, own_um * fitting[-1].factor))
@@ -195,7 +218,7 @@ def check_block(shape_px: tuple[int, ...], what: str, mend: str) -> None:
         what: names it in the message.
         mend: what to do.
     """
-    if np.prod([float(side) for side in shape_px]) > MAX_BLOCK_PX:
+    if math.prod(shape_px) > MAX_BLOCK_PX or min(shape_px) < 1:
         shape = " x ".join(str(side) for side in shape_px)
         raise InputError(
             f"at most {MAX_BLOCK_PX // 1_000_000} Mpx are decoded at once, but {what} has {shape} px; {mend}"
