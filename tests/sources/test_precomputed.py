@@ -171,3 +171,29 @@ def test_pixels_that_are_not_square_and_chunks_too_large_are_refused(tmp_path: P
     path = written(tmp_path / "b", np.zeros((8, 9, 1, 1), np.uint8), chunk_size=[20_000, 20_000, 1])
     with pytest.raises(InputError, match=r"a chunk of .* has 20000 x 20000 x 1 px"):
         precomputed_pyramid(str(path))
+
+
+def test_a_chunk_that_is_said_to_lie_in_a_file_of_this_machine_is_not_fetched(tmp_path: Path) -> None:
+    path = written(tmp_path / "whole", np.full((64, 64, 1, 1), 7, np.uint8))
+    (tmp_path / "secret").write_bytes(bytes([7]) * 64 * 64)
+
+    class Misleading(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path.endswith("info"):
+                super().do_GET()
+            else:
+                self.send_response(302)
+                self.send_header("Location", f"file://{tmp_path}/secret")
+                self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Misleading, directory=str(path))
+    ) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        level = open_pyramid(f"precomputed://http://127.0.0.1:{running.server_port}").levels[0]
+        with pytest.raises(InputError, match="one is damaged or does not come"):
+            level.fetch(0, 64, 0, 64)
+        running.shutdown()

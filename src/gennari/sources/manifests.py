@@ -9,9 +9,12 @@ from gennari.errors import InputError
 from gennari.frames import Affine, Frame
 from gennari.records import IGNORE, LabelSet, Quality, Section
 from gennari.sources.documents import Number
-from gennari.sources.pyramids import MAX_SIDE_MM, MAX_SIDE_PX
 
 FORMAT_VERSION = 1
+MAX_SIDE_MM = 1000.0
+"""A section is no larger; one that seems to be has a wrong pixel size."""
+MAX_SIDE_PX = 10_000_000
+"""Of a section: a metre in pixels of 0.1 µm."""
 MAX_ID = 9_999_999
 """Of a section: numbers become file names and 32-bit columns."""
 Row = tuple[Number, Number, Number, Number]

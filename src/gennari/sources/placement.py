@@ -22,8 +22,8 @@ from gennari.sources.bigbrain import (
     section_of_affine,
     section_y_mm,
 )
+from gennari.sources.manifests import MAX_SIDE_MM
 from gennari.sources.minc import minc_section
-from gennari.sources.pyramids import MAX_SIDE_MM
 from gennari.sources.section_files import SectionFile
 from gennari.sources.sections import MAX_PAD_PX, open_pyramid
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 from gennari.errors import InputError
 from gennari.records import BACKGROUND_GREY
 from gennari.sources.grey import to_grey
-from gennari.sources.pyramids import MAX_SIDE_PX, Level, Pyramid, check_block
+from gennari.sources.manifests import MAX_SIDE_PX
+from gennari.sources.pyramids import Level, Pyramid, check_block
 from gennari.sources.stores import TIMEOUT_S, chunk_shape, document, inside, open_array, read_part
 
 PREFIX = "precomputed://"

@@ -10,14 +10,11 @@ from jaxtyping import Float32, UInt8
 
 from gennari.errors import InputError
 from gennari.records import BACKGROUND_GREY, Section, Window
+from gennari.sources.manifests import MAX_SIDE_PX
 from gennari.sources.resample import Fetch, area_mean, is_aligned, resample
 
 MAX_BLOCK_PX = 100_000_000
 """More pixels than these are not decoded at once: an image that is no pyramid of tiles may not have more."""
-MAX_SIDE_MM = 1000.0
-"""A section is no larger; one that seems to be has a wrong pixel size."""
-MAX_SIDE_PX = 10_000_000
-"""Of a section: a metre in pixels of 0.1 µm."""
 MAX_WHOLE_PX = 2**34
 """Of a grid that a whole section is read onto: the largest one of BigBrain at 1 µm has 10^10 pixels."""
 _BAND_PX = 2**25
