@@ -124,3 +124,51 @@ def test_a_record_without_its_tensors_is_refused(tmp_path: Path):
     save_file(tensors, tmp_path / "s.safetensors", metadata)
     with pytest.raises(InputError, match=r"missing: head\.weight"):
         load_siamese(tmp_path / "s.safetensors")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_naming_the_layer(tmp_path: Path, bad: float):
+    net = _trained()
+    with torch.no_grad():
+        net.state_dict()["texture.blocks.1.conv1.weight"][0, 0, 0, 0] = bad
+    save_net(tmp_path / "s.safetensors", net)
+    for read in (load_siamese, lambda path: transfer_texture(path, _trained())):
+        with pytest.raises(InputError, match=r"must be finite, but texture\.blocks\.1\.conv1\.weight is not; train"):
+            read(tmp_path / "s.safetensors")
+
+
+def _with_record(path: Path, **changes: object) -> None:
+    """A file whose tensors are of CONFIG and whose record is another."""
+    net = SiameseNet(CONFIG)
+    record = {"kind": "siamese", "config": {**CONFIG.model_dump(mode="json", exclude_none=True), **changes}}
+    save_file(dict(net.state_dict()), path, {"net": json.dumps(record)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"convs": [10**9, 2, 1]}, "'config.convs.0' does not fit: input should be less than or equal to 64"),
+        ({"channels": [4] * 40, "convs": [2] * 40}, "'config.channels' does not fit"),
+        ({"stem_channels": 10**6}, "speaks of a larger network than it holds"),
+        ({"channels": [10**6, 10**6, 10**6]}, "speaks of a larger network than it holds"),
+        ({"convs": [64, 64, 64], "padding": "same"}, "speaks of a larger network than it holds"),
+        ({"features": 2**20}, "speaks of a larger network than it holds"),
+        ({"features": 33}, "has shape"),
+    ],
+)
+def test_a_record_that_asks_for_more_than_the_file_holds_is_refused(tmp_path: Path, changes: dict, said: str):
+    _with_record(tmp_path / "s.safetensors", **changes)
+    with pytest.raises(InputError, match=said):
+        load_siamese(tmp_path / "s.safetensors")
+
+
+def test_a_record_that_is_no_json_is_refused(tmp_path: Path):
+    save_file({"a": torch.zeros(1)}, tmp_path / "s.safetensors", {"net": "[" * 100_000})
+    with pytest.raises(InputError, match=r"s\.safetensors must be JSON of a sane depth"):
+        load_siamese(tmp_path / "s.safetensors")
+
+
+def test_no_pickle_is_loaded_whatever_a_file_is_called(tmp_path: Path):
+    torch.save({"a": torch.zeros(1)}, tmp_path / "s.safetensors")
+    with pytest.raises(InputError, match="must be a whole safetensors file"):
+        read_tensors(tmp_path / "s.safetensors")

@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from gennari.errors import InputError
+from gennari.sources import documents
 from gennari.sources.documents import parse, read_json, read_toml
 
 
@@ -11,6 +12,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: int
     spacing_um: float = 32.0
+
+
+class Texts(RootModel[list[str]]):
+    pass
 
 
 class Brain(BaseModel):
@@ -67,3 +72,38 @@ def test_a_misfit_is_one_sentence(data: object, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         parse(data, Brain, "f")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 200_000, "JSON of a sane depth and sane numbers"),
+        ("1" * 10_000, "JSON of a sane depth and sane numbers"),
+        (r'["\ud83d"]', "half a character"),
+    ],
+)
+def test_json_that_python_stumbles_over_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_json(tmp_path / "a.json", Texts)
+
+
+def test_whole_characters_may_be_escaped(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(r'["\ud83e\udde0"]')
+    assert read_json(tmp_path / "a.json", Texts).root == ["🧠"]
+
+
+def test_a_text_file_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(documents.MAX_BYTES + 1)  # a sparse file: it takes no disk
+    with pytest.raises(InputError, match=r"may take 128 MB, but .* takes 128"):
+        read_json(tmp_path / "a.json", Texts)
+
+
+def test_a_message_shows_little_of_a_large_value() -> None:
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(InputError) as caught:
+        parse(deep, int, "here")
+    assert len(str(caught.value)) < 200

@@ -4,7 +4,7 @@ import hashlib
 import pytest
 
 from gennari.errors import InputError
-from gennari.sources.http_requests import RangeRefused, ServerTrouble, answer, look_up
+from gennari.sources.http_requests import NoSuchFile, RangeRefused, ServerTrouble, answer, look_up, read_whole
 
 
 def test_a_look_up_asks_for_no_byte_and_tells_length_and_version(server):
@@ -103,3 +103,43 @@ def test_recoded_files_are_refused_but_for_what_is_stored_as_gzip(server):
     assert look_up(f"{server.url}/a.obj.gz", 2.0).length == 3
     with pytest.raises(InputError, match="in x-gzip"):
         look_up(f"{server.url}/a.tif", 2.0)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "ftp://a/b", "gs://a/b", "data:,x", "http://", "http:///x", "https://[::1", "http://a b/",
+     "http://a/\n", "a/b"],
+)  # fmt: skip
+def test_what_is_read_whole_is_asked_by_http_alone(url):
+    with pytest.raises(InputError, match="http:// or https:// addresses"):
+        read_whole(url, 1.0, 10)
+    with pytest.raises(InputError, match="http:// or https:// addresses"), answer(url, 1.0):
+        pass
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/"])
+def test_a_redirect_out_of_http_is_refused(server, target):
+    server.files["/moved"] = b""
+    server.headers["Location"] = target
+    server.faults = [302]
+    with pytest.raises(InputError):
+        read_whole(f"{server.url}/moved", 2.0, 10)
+
+
+def test_a_description_has_a_largest_size_and_all_of_it_a_time(server):
+    server.files["/info"] = b"x" * 1000
+    assert read_whole(f"{server.url}/info", 5.0, 1000) == b"x" * 1000
+    with pytest.raises(InputError, match="of at most 0 MB, but more comes"):
+        read_whole(f"{server.url}/info", 5.0, 999)
+    server.faults = [("stall", 10)]
+    with pytest.raises(ServerTrouble, match=r"sent nothing for|did not send all"):
+        read_whole(f"{server.url}/info", 0.3, 1000)
+
+
+def test_what_a_server_does_not_have_is_told_from_what_it_refuses(server):
+    with pytest.raises(NoSuchFile):
+        read_whole(f"{server.url}/none", 2.0, 10)
+    server.files["/info"], server.faults = b"", [403]
+    with pytest.raises(InputError) as refused:
+        read_whole(f"{server.url}/info", 2.0, 10)
+    assert not isinstance(refused.value, NoSuchFile)

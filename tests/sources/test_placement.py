@@ -144,7 +144,11 @@ def test_an_aligned_section_elsewhere_takes_the_plane_of_its_number_too(tmp_path
         ),
         ([[0.001, 0, 0, 0], [0, 0.001, 1, 0], [0, -0.001, 0, 0], [0, 0, 0, 1]], "coronal section.* columns 1, 2 do"),
         ([[0, 0, 0.001, 0], [1, 0, 0, 0], [0, -0.001, 0, 0], [0, 0, 0, 1]], "coronal section.* columns 0 do"),
-        ([[0, 0, 0, 0]] * 4, "square pixels, but they have 0 x 0"),
+        ([[0, 0, 0, 0]] * 3 + [[0, 0, 0, 1]], "square pixels, but they have 0 x 0"),
+        ([[0, 0, 0, 0]] * 4, "whose last row is 0 0 0 1, got"),
+        ([[1e-3, 1e-3, 0, 0], [0, 0, 0, 1], [0, 1.4e-3, 0, 0], [0, 0, 0, 1]], "square pixels"),
+        ([[1e-3, 6e-4, 0, 0], [0, 0, 0, 1], [0, 8e-4, 0, 0], [0, 0, 0, 1]], r"perpendicular, but the cosine .* 0\.600"),
+        ([[float("nan"), 0, 0, 0]] * 4, "'0.0' does not fit"),
         ([[1, 0], [0, 1]], "the key '0.2' is required"),
     ],
 )

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from gennari.errors import InputError
 
 Padding = Literal["valid", "same"]
+_Many = Annotated[int, Field(gt=0, le=2**20)]
+_Few = Annotated[int, Field(gt=0, le=64)]
+"""Bounds for what comes with somebody's weights: sizes are walked through layer by layer."""
 KERNEL = 3
 """Side of every convolution after the stem."""
 
@@ -33,15 +36,15 @@ class TextureConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     spacing_um: PositiveFloat
-    patch_px: PositiveInt
-    stem_channels: PositiveInt = 16
-    stem_kernel: PositiveInt = 5
-    stem_stride: PositiveInt = 2
+    patch_px: _Many
+    stem_channels: _Many = 16
+    stem_kernel: _Many = 5
+    stem_stride: _Many = 2
     stem_relu: bool = True
-    channels: tuple[PositiveInt, ...] = Field(min_length=2)
-    convs: tuple[PositiveInt, ...]
+    channels: tuple[_Many, ...] = Field(min_length=2, max_length=32)
+    convs: tuple[_Few, ...]
     padding: Padding = "valid"
-    features: PositiveInt = 32
+    features: _Many = 32
     output_level: PositiveInt | None = None
 
     @model_validator(mode="after")

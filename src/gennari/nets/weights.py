@@ -1,7 +1,8 @@
 """Weights on disk: safetensors with the network's config beside the tensors, and their way from net to net by name."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,12 +15,14 @@ from torch import Tensor, nn
 from gennari.errors import InputError
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
-from gennari.nets.sizes import TextureConfig
+from gennari.nets.sizes import KERNEL, TextureConfig, siamese_sizes
 from gennari.sources.atomic import atomic_path
-from gennari.sources.documents import parse
+from gennari.sources.documents import load_json, parse
 
 Net = TypeVar("Net", bound=nn.Module)
 _TEXTURE = "texture."
+_SPARE = 1_000_000
+"""Numbers of a layer that nobody minds, whatever the file holds."""
 _FREE = {"patch_px", "features", "output_level"}
 """What may differ between two nets that share texture weights: it changes no layer of the branch."""
 
@@ -59,17 +62,17 @@ def load_siamese(path: Path) -> SiameseNet:
     """The Siamese network of a weights file, in evaluation mode.
 
     Raises:
-        InputError: no such file, cut short, or of another network.
+        InputError: no such file, cut short, of another network, or with weights that are not finite.
     """
     tensors, record = _read_net(path, "siamese")
-    return _filled(SiameseNet(record.config, further=record.further), tensors, path)
+    return _filled(partial(SiameseNet, record.config, further=record.further), tensors, record, path)
 
 
 def load_area_unet(path: Path) -> AreaUNet:
     """The U-Net of a weights file, in evaluation mode; raises InputError as `load_siamese` does."""
     tensors, record = _read_net(path, "area-unet")
-    net = AreaUNet(record.config, record.classes, record.atlas_channels, record.atlas_widths)
-    return _filled(net, tensors, path)
+    build = partial(AreaUNet, record.config, record.classes, record.atlas_channels, record.atlas_widths)
+    return _filled(build, tensors, record, path)
 
 
 def transfer_texture(path: Path, net: SiameseNet | AreaUNet) -> None:
@@ -84,6 +87,7 @@ def transfer_texture(path: Path, net: SiameseNet | AreaUNet) -> None:
     branch = {name: value for name, value in tensors.items() if name.startswith(_TEXTURE)}
     wanted = {name: value for name, value in net.state_dict().items() if name.startswith(_TEXTURE)}
     _check_names(branch, wanted, path)
+    _check_finite(branch, path)
     for key in TextureConfig.model_fields:
         if key not in _FREE and getattr(theirs, key) != getattr(ours, key):
             raise InputError(
@@ -111,14 +115,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except SafetensorError as error:
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:  # the last: a type torch does not know
         raise InputError(f"{path} must be a whole safetensors file ({error}); train again or restore it") from error
 
 
 def _record(metadata: Mapping[str, str], path: Path) -> NetRecord:
     if "net" not in metadata:
         raise InputError(f"{path} must say which network it belongs to, but its metadata has no 'net'; is it ours?")
-    return parse(json.loads(metadata["net"]), NetRecord, str(path))
+    return parse(load_json(metadata["net"], str(path)), NetRecord, str(path))
 
 
 def _read_net(path: Path, kind: str) -> tuple[dict[str, Tensor], NetRecord]:
@@ -129,10 +133,33 @@ def _read_net(path: Path, kind: str) -> tuple[dict[str, Tensor], NetRecord]:
     return tensors, record
 
 
-def _filled(net: Net, tensors: Mapping[str, Tensor], path: Path) -> Net:
+def _filled(build: Callable[[], Net], tensors: Mapping[str, Tensor], record: NetRecord, path: Path) -> Net:
+    """A network of these weights; none is built for a record that asks for far more than the file holds."""
+    held = sum(value.numel() for value in tensors.values())
+    layers = sum(record.config.convs) + len(record.atlas_widths) + len(record.further)
+    if layers > len(tensors) or _largest_layer(record) > _SPARE + 8 * held:
+        raise InputError(
+            f"{path} speaks of a larger network than it holds ({len(tensors)} tensors of {held} numbers); copy it again"
+        )
+    net = build()
     _check_names(tensors, net.state_dict(), path)
+    _check_finite(tensors, path)
     net.load_state_dict(dict(tensors))
     return net.eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def _largest_layer(record: NetRecord) -> int:
+    """At least how many numbers the largest layer of a network takes."""
+    config, atlas = record.config, (record.atlas_channels, *record.atlas_widths)
+    widths = (config.stem_channels, *config.channels)
+    cells = siamese_sizes(config, config.patch_px).cells_px ** 2 if record.kind == "siamese" else 0
+    return max(
+        config.stem_kernel**2 * config.stem_channels,
+        *(KERNEL**2 * a * b for a, b in (*pairwise(widths), *pairwise(atlas))),
+        KERNEL**2 * max(config.channels) ** 2 if max(config.convs) > 1 else 0,
+        config.features * config.channels[-1] * cells,
+        record.classes,
+    )
 
 
 def _check_names(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
@@ -146,6 +173,15 @@ def _check_names(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path
         f"the weights in {path} must fit the network layer by layer; {'; '.join(problems)}; use the preset they were "
         f"trained with"
     )
+
+
+def _check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """One NaN makes all outputs NaN, and the class of the largest output the first one, without a word."""
+    for name, value in tensors.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise InputError(
+                f"the weights in {path} must be finite, but {name} is not; train again, or take an earlier checkpoint"
+            )
 
 
 def _some(names: list[str]) -> str:

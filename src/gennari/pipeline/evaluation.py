@@ -1,7 +1,5 @@
 """The stage that measures: maps against truth or annotations of held-out sections, the atlas alone beside them."""
 
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ from gennari.pipeline.references import Reference, measured_sections, reference_
 from gennari.pipeline.scoring import SectionResult, area_dice, counts_of, score_section
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import LabelSet, Section
+from gennari.sources.arrays import read_npz
 from gennari.sources.atomic import atomic_path, write_json
 from gennari.sources.dataset import Brain
 from gennari.sources.sections import read_labels
@@ -100,9 +99,9 @@ def read_confusions(run: Run) -> dict[str, Int[np.ndarray, "s c c"]]:
             f"{path} must be a file of confusion matrices, but there is none; run `gennari evaluate` again"
         )
     try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
-            return {method: stored[method] for method in METHODS}
-    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError) as error:
+        stored = read_npz(path)
+        return {method: stored[method] for method in METHODS}
+    except (InputError, KeyError) as error:
         raise InputError(
             f"{path} must be whole, but reading it fails ({error}); run `gennari evaluate` again"
         ) from error

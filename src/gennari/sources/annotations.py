@@ -14,8 +14,12 @@ from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet, Section
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
+from gennari.sources.drawings import MAX_COORDINATE, MAX_POINTS, check_count, check_size
 from gennari.sources.outlines import mask_polygons
-from gennari.surface.contours import fill_polygons
+from gennari.surface.contours import fill_box
+
+MAX_CROSSED_ROWS = 2_000_000_000
+"""How many rows of pixels the outlines of one annotation may cross in all: some ten seconds of filling."""
 
 
 class Annotated(NamedTuple):
@@ -34,10 +38,14 @@ def read_annotation(path: Path, label_set: LabelSet) -> list[Annotated]:
     """Read a FeatureCollection of polygons and multi-polygons, each with `properties.classification.name`.
 
     Raises:
-        InputError: the file is missing, no such GeoJSON, or a feature has no class, an unknown one, or no area.
+        InputError: the file is missing, too large or no such GeoJSON, or a feature has no class, an unknown one, no
+            area, or more points than are drawn.
     """
+    check_size(path)
+    features = read_json(path, _Collection).features
+    check_count(len(features), path)
     found = []
-    for number, feature in enumerate(read_json(path, _Collection).features):
+    for number, feature in enumerate(features):
         classification = feature.properties.classification
         if classification is None or classification.name not in label_set.names:
             name = "no class" if classification is None else f"the class '{classification.name}'"
@@ -82,13 +90,26 @@ def rasterise(annotated: Sequence[Annotated], section: Section, spacing_um: floa
         annotated: the pieces.
         section: gives the size of its full-resolution pixels and its extent.
         spacing_um: of the grid.
+
+    Raises:
+        InputError: outlines run up and down so often that filling them would not end in any sane time.
     """
     shape = section.grid_shape(spacing_um)
     labels = np.full(shape, IGNORE, np.uint8)
     scale = section.spacing_um / spacing_um
+    crossed = 0.0
     for piece in annotated:
         rings = [ring * scale for ring in _rings(piece.geometry)]
-        labels[fill_polygons(rings, shape)] = piece.class_index
+        crossed += sum(
+            float(abs(np.diff(np.clip(ring[:, 0], 0, shape[0]), append=ring[:1, 0])).sum()) for ring in rings
+        )
+        if crossed > MAX_CROSSED_ROWS:
+            raise InputError(
+                f"the outlines drawn on section {section.id} of {section.brain} may cross {MAX_CROSSED_ROWS:,} rows of "
+                "pixels in all, but they cross more; draw them anew, without hatching"
+            )
+        box, inside = fill_box(rings, shape)
+        labels[box][inside] = piece.class_index
     return labels
 
 
@@ -144,10 +165,18 @@ class _Collection(BaseModel):
 def _geometry(feature: _Feature, where: str) -> Polygon | MultiPolygon:
     try:
         geometry = shapely.geometry.shape(feature.geometry.model_dump())
-    except (TypeError, ValueError, IndexError, AttributeError, shapely.errors.ShapelyError) as error:
+    except (
+        TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, shapely.errors.ShapelyError
+    ) as error:  # fmt: skip
         raise InputError(
             f"{where} must be a polygon in GeoJSON, but it cannot be read ({error}); draw it anew"
         ) from error
     if not isinstance(geometry, Polygon | MultiPolygon) or geometry.is_empty:
         raise InputError(f"{where} must be an area (Polygon or MultiPolygon), got {feature.geometry.type}; remove it")
+    points = shapely.get_coordinates(geometry)
+    if len(points) > MAX_POINTS or not (abs(points) <= MAX_COORDINATE).all():
+        raise InputError(
+            f"{where} must be an outline of at most {MAX_POINTS:,} points within {MAX_COORDINATE:g} px, but it has "
+            f"{len(points):,}, or one lies beyond; draw it anew"
+        )
     return geometry

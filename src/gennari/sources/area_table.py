@@ -1,12 +1,12 @@
 """The areas of somebody's own data set, as a table: names, and colours if they are given."""
 
 import colorsys
-import csv
 import re
 from pathlib import Path
 
 from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet
+from gennari.sources.cells import read_cells
 
 TISSUE = {"background": "#ffffff", "white matter": "#d9d9d9", "other cortex": "#9a9a9a"}
 """The classes that come before the areas in every data set, in this order."""
@@ -23,22 +23,18 @@ def read_area_table(path: Path) -> LabelSet:
         InputError: the file is missing or holds no areas, a name stands twice, is empty or a tissue's, a colour is not
             '#rrggbb', or there are more areas than labels of a byte.
     """
-    if not path.is_file():
-        raise InputError(f"{path} must be a table of areas (name,colour), but there is none; check the path")
     names, colours = list(TISSUE), list(TISSUE.values())
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.reader(file)):
-            cells = [cell.strip() for cell in row]
-            if not any(cells) or (number == 0 and cells[0].lower() in ("name", "area")):
-                continue
-            colour = cells[1] if len(cells) > 1 and cells[1] else _colour(len(names) - len(TISSUE))
-            if not cells[0] or cells[0] in names or len(cells) > 2 or not re.fullmatch("#[0-9a-fA-F]{6}", colour):
-                raise InputError(
-                    f"{path} must name each area once, as 'name' or 'name,#rrggbb', and no tissue "
-                    f"({', '.join(TISSUE)}), but line {number + 1} is '{','.join(row)}'; mend it"
-                )
-            names.append(cells[0])
-            colours.append(colour.lower())
+    for number, cells in enumerate(read_cells(path, "a table of areas (name,colour)")):
+        if not any(cells) or (number == 0 and cells[0].lower() in ("name", "area")):
+            continue
+        colour = cells[1] if len(cells) > 1 and cells[1] else _colour(len(names) - len(TISSUE))
+        if not cells[0] or cells[0] in names or len(cells) > 2 or not re.fullmatch("#[0-9a-fA-F]{6}", colour):
+            raise InputError(
+                f"{path} must name each area once, as 'name' or 'name,#rrggbb', and no tissue "
+                f"({', '.join(TISSUE)}), but line {number + 1} is '{','.join(cells)[:80]}'; mend it"
+            )
+        names.append(cells[0])
+        colours.append(colour.lower())
     if not len(TISSUE) < len(names) <= IGNORE:
         raise InputError(
             f"{path} must name from 1 to {IGNORE - len(TISSUE)} areas, got {len(names) - len(TISSUE)}; mend it"

@@ -11,7 +11,7 @@ from pydantic import RootModel
 
 from gennari.errors import InputError
 from gennari.frames import Affine, coronal
-from gennari.sources.documents import read_json
+from gennari.sources.documents import Number, read_json
 
 LICENCE = (
     "BigBrain data are licensed CC BY-NC-SA 4.0 (https://creativecommons.org/licenses/by-nc-sa/4.0/), and so is what "
@@ -28,7 +28,7 @@ PM_LEFT_MM, PM_TOP_MM = -70.677184, -58.788284 + 1e-3 * PM_SPACING_UM * PM_SHAPE
 SECTION_COUNT = 7404
 MAX_OFF_UM = 6.0
 """A plane farther from its section's centre came by another rule than ours."""
-_Row = tuple[float, float, float, float]
+_Row = tuple[Number, Number, Number, Number]
 Y_RANGE_MM = (-71.0, 79.0)
 """y of the cortical surfaces; the inverted 2016 release leaves it at both ends."""
 # fmt: off
@@ -93,13 +93,21 @@ def listed_section(y_mm: float, listed: Sequence[int] = SECTIONS_1UM) -> int:
     return number
 
 
+def read_matrix(path: Path) -> Float[np.ndarray, "4 4"]:
+    """The 4 x 4 matrix of an affine in a JSON file; raises InputError where it is none or its last row not 0 0 0 1."""
+    matrix = np.array(read_json(path, _Matrix).root, float)
+    if not np.allclose(matrix[3], (0, 0, 0, 1)):
+        raise InputError(f"{path} must hold an affine, whose last row is 0 0 0 1, got {matrix[3].tolist()}; correct it")
+    return matrix
+
+
 def section_of_affine(path: Path) -> int:
     """The section whose plane a `B20_NNNN_affine.json` (4 x 4 to BigBrain mm, y at [1][3]) of the 1 µm release gives.
 
     Raises:
-        InputError: no 4 x 4 matrix, or another section than the file's name says.
+        InputError: no affine, or another section than the file's name says.
     """
-    number = listed_section(read_json(path, _Matrix).root[1][3])
+    number = listed_section(float(read_matrix(path)[1, 3]))
     named = re.match(r"B20_(\d{4})", path.name)
     if named and int(named[1]) != number:
         raise InputError(

@@ -57,6 +57,11 @@ class Dataset:
             raise InputError(f"dataset {self.manifest.name} has the brains {known}, but not '{name}'; name one of them")
         folder = brain_folder(self.root, name)
         manifest = read_json(folder / "brain.json", BrainManifest)
+        if manifest.name != name:
+            raise InputError(
+                f"{folder / 'brain.json'} must be of the brain whose folder it lies in, got '{manifest.name}'; was the "
+                "folder renamed?"
+            )
         return Brain(folder=folder, manifest=manifest, label_set=self.label_set)
 
     def brains(self) -> tuple["Brain", ...]:

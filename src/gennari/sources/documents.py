@@ -2,34 +2,61 @@
 
 import difflib
 import json
+import re
+import reprlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from gennari.errors import InputError
 
 T = TypeVar("T")
+MAX_BYTES = 128 * 2**20
+"""Of a text file that is read whole: parsed it takes twenty times as much memory."""
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
+"""What may be a place in mm or an entry of an affine; JSON as Python reads it knows NaN and 1e999 too."""
 _Schema = Mapping[str, object]
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""The escape of half a character, which is text only beside its other half."""
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxlist, _REPR.maxtuple, _REPR.maxdict, _REPR.maxstring = 4, 12, 12, 12, 120
 
 
 def read_json(path: Path, model: type[T]) -> T:
     """Read a JSON file as `model` (a pydantic model or any type pydantic knows).
 
     Raises:
-        InputError: the file is missing, cut short, no JSON, or does not fit the model.
+        InputError: the file is missing, too large, cut short, no JSON, or does not fit the model.
     """
-    text = read_text(path)
+    return parse(load_json(read_text(path), str(path)), model, str(path))
+
+
+def load_json(text: str, where: str) -> object:
+    """Plain values of a JSON text; raises InputError where it is none, nested without end, or holds half characters.
+
+    Args:
+        text: the document.
+        where: what to call it in a message.
+    """
     try:
         data = json.loads(text)
+        if _HALF.search(text):
+            json.dumps(data, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{path} must be whole JSON, but it breaks off or is malformed at line {error.lineno}, "
+            f"{where} must be whole JSON, but it breaks off or is malformed at line {error.lineno}, "
             f"column {error.colno} ({error.msg}); restore it or write it anew"
         ) from error
-    return parse(data, model, str(path))
+    except UnicodeEncodeError as error:
+        raise InputError(f"{where} must hold text, but one of its \\u escapes is half a character; mend it") from error
+    except (ValueError, RecursionError) as error:  # integers of thousands of digits, lists in lists in lists
+        raise InputError(
+            f"{where} must be JSON of a sane depth and sane numbers, but it cannot be read ({error}); write it anew"
+        ) from error
+    return data
 
 
 def read_toml(path: Path, model: type[T]) -> T:
@@ -37,7 +64,7 @@ def read_toml(path: Path, model: type[T]) -> T:
     text = read_text(path)
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} must be TOML, but: {error}; mend that line") from error
     return parse(data, model, str(path))
 
@@ -60,9 +87,14 @@ def parse(data: object, model: type[T], where: str) -> T:
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file; raises InputError when it is missing or is not text."""
+    """The text of a UTF-8 file; raises InputError when it is missing, larger than MAX_BYTES or not text."""
     if not path.is_file():
         raise InputError(f"{path} must be a file, but there is none; was the step that writes it run?")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(
+            f"a text file that is read whole may take {MAX_BYTES // 2**20} MB, but {path} takes "
+            f"{path.stat().st_size // 2**20}; is it another kind of file?"
+        )
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -127,7 +159,7 @@ def _sequence(value: object) -> list[object]:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    text = _REPR.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

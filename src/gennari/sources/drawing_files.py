@@ -67,7 +67,7 @@ def _json_kind(path: Path) -> str:
     check_size(path)
     try:
         document = json.loads(path.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return "qupath"  # whose reader says what is wrong with it
     first = document[0] if isinstance(document, list) and document else document
     if not isinstance(first, dict):

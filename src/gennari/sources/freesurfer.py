@@ -12,6 +12,9 @@ from nibabel.freesurfer.io import read_geometry
 from gennari.errors import InputError
 from gennari.records import TriangleMesh
 
+MAX_BYTES = 2**30
+"""Of a file: the largest surfaces take 10 MB."""
+_DAMAGE = (ValueError, LookupError, OSError, MemoryError, OverflowError, TypeError, AttributeError)
 SurfaceSpace = Literal["scanner", "tkr"]
 _TKR_AXES = np.array([[-1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 """Columns: which way a volume's columns, rows and slices run in tkRAS, whichever way they run in the scanner."""
@@ -34,11 +37,16 @@ def read_freesurfer(path: Path, space: SurfaceSpace = "scanner") -> TriangleMesh
     """
     if not path.is_file():
         raise InputError(f"{path} must be a FreeSurfer surface, but there is none; check the folder and the name")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(
+            f"a FreeSurfer surface may take {MAX_BYTES // 2**20} MB, but {path} takes {path.stat().st_size // 2**20}; "
+            "is it another kind of file?"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a missing footer, which is answered below
         try:
             parts = read_geometry(path, read_metadata=True)
-        except (ValueError, IndexError, OSError, UnicodeDecodeError, MemoryError) as error:
+        except _DAMAGE as error:
             raise InputError(
                 f"{path} must be a whole FreeSurfer surface, but reading it fails ({error}); copy it again"
             ) from error
@@ -59,5 +67,13 @@ def _scanner_mm(tkr_mm: Float[np.ndarray, "v 3"], volume: Mapping[str, object], 
             "images, but it has none; write it with FreeSurfer's own tools, or convert it with `mris_convert "
             "--to-scanner` to GIfTI"
         )
-    axes = np.column_stack([np.asarray(volume[name], float) for name in ("xras", "yras", "zras")])
-    return tkr_mm @ (axes @ _TKR_AXES.T).T + np.asarray(volume["cras"], float)
+    try:
+        axes = np.column_stack([np.asarray(volume[name], float) for name in ("xras", "yras", "zras")])
+        centre = np.asarray(volume["cras"], float)
+        if axes.shape != (3, 3) or centre.shape != (3,) or not (abs(axes) <= 2).all() or not (abs(centre) < 1e6).all():
+            raise ValueError(f"axes {axes.tolist()}, centre {centre.tolist()}")
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} must carry the geometry of its volume, but it cannot be read ({error}); write the surface again"
+        ) from error
+    return tkr_mm @ (axes @ _TKR_AXES.T).T + centre

@@ -1,6 +1,10 @@
 """Surfaces and per-vertex columns in GIfTI files."""
 
+import base64
 import binascii
+import gzip
+import io
+import math
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +15,22 @@ import numpy as np
 from jaxtyping import Float, Float32
 from nibabel.filebasedimages import ImageFileError
 from nibabel.gifti.gifti import GiftiDataArray, GiftiImage, GiftiMetaData
+from nibabel.gifti.parse_gifti_fast import GiftiImageParser, GiftiParseError
+from nibabel.gifti.util import gifti_encoding_codes
+from nibabel.nifti1 import data_type_codes
 
 from gennari.errors import InputError
 from gennari.records import Side, TriangleMesh
 from gennari.sources.atomic import atomic_path
 
-_DAMAGE = (ExpatError, zlib.error, binascii.Error, ImageFileError, EOFError, OSError, ValueError, KeyError)
+MAX_BYTES = 2**30
+"""Of a file when it is no longer zipped; the surfaces of BigBrain take 10 MB."""
+MAX_VALUES = 2**28
+"""Of one array: 89 million vertices."""
+_DAMAGE = (
+    ExpatError, GiftiParseError, zlib.error, binascii.Error, ImageFileError, EOFError, OSError, ValueError, LookupError,
+    TypeError, AttributeError, AssertionError, RecursionError,
+)  # fmt: skip
 STRUCTURE: dict[Side, str] = {"L": "CortexLeft", "R": "CortexRight"}
 """What Workbench calls the hemispheres."""
 
@@ -45,6 +59,8 @@ def read_surface(path: Path) -> TriangleMesh:
             f"{path} must hold one set of points and one of triangles, got {len(points)} and {len(triangles)}; "
             "is it a file of columns (.func.gii) or labels?"
         )
+    if points[0].data is None or triangles[0].data is None:
+        raise InputError(f"{path} must hold points and triangles, but an array is empty; copy it again")
     vertices, faces = np.asarray(points[0].data, np.float64), np.asarray(triangles[0].data, np.int32)
     if vertices.shape[1:] != (3,) or faces.shape[1:] != (3,):
         raise InputError(f"{path} must hold (v, 3) points and (f, 3) triangles, got {vertices.shape}, {faces.shape}")
@@ -69,6 +85,8 @@ def read_columns(path: Path) -> tuple[tuple[str, ...], Float32[np.ndarray, "v k"
         InputError: the file is missing, half-written, or its columns differ in length.
     """
     arrays = load_gifti(path).darrays
+    if any(array.data is None for array in arrays):
+        raise InputError(f"{path} must hold columns of values, but one is empty; copy it again")
     lengths = {array.data.shape for array in arrays}
     if len(lengths) != 1 or len(next(iter(lengths))) != 1:
         raise InputError(f"{path} must hold columns of one value a vertex, got shapes {sorted(lengths)}")
@@ -88,16 +106,60 @@ def write_columns(path: Path, names: Sequence[str], values: Float[np.ndarray, "v
 
 
 def load_gifti(path: Path) -> GiftiImage:
-    """A GIfTI file as nibabel reads it; raises InputError when it is missing, half-written or without data."""
+    """A GIfTI file as nibabel reads it, with data of its own.
+
+    Raises:
+        InputError: it is missing, half-written or without data, points to data in other files, or asks for more memory
+            than a surface takes.
+    """
     if not path.is_file():
         raise InputError(f"{path} must be a GIfTI file, but there is none; check the folder and the name")
+    parser = _Parser(mmap=False)
     try:
-        image = nib.load(path)  # pyright: ignore[reportPrivateImportUsage]
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+            parser.parse(fptr=_Bounded(file))
+        image = parser.img
     except _DAMAGE as error:
         raise InputError(f"{path} must be a whole GIfTI file, but reading it fails ({error}); copy it again") from error
     if not isinstance(image, GiftiImage) or not image.darrays:
         raise InputError(f"{path} must be a GIfTI file with data, but it holds none; copy it again")
     return image
+
+
+class _Bounded:
+    """A file of which no more than MAX_BYTES are read, however much a zipped one would give."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._file, self._left = file, MAX_BYTES
+
+    def read(self, count: int) -> bytes:
+        got = self._file.read(min(count, self._left + 1))
+        self._left -= len(got)
+        if self._left < 0:
+            raise ValueError(f"it holds more than {MAX_BYTES // 2**20} MB")
+        return got
+
+
+class _Parser(GiftiImageParser):
+    """nibabel's, which trusts what a file says: here each array's size is held against its data before memory is taken.
+
+    Data in other files are not followed: a surface that was sent could name any file of this machine.
+    """
+
+    def flush_chardata(self) -> None:
+        if self.write_to == "Data" and self.da is not None:
+            encoding = gifti_encoding_codes.label[self.da.encoding]
+            if encoding == "External":
+                raise ValueError(f"its data lie in another file, {self.da.ext_fname!r}")
+            values = math.prod(self.da.dims)
+            if not 0 <= values <= MAX_VALUES:
+                raise ValueError(f"an array has the shape {tuple(self.da.dims)}")
+            if encoding == "B64GZ":
+                size = values * data_type_codes.dtype[self.da.datatype].itemsize
+                packed = base64.b64decode("".join(self._char_blocks or []))
+                if len(zlib.decompressobj().decompress(packed, size + 1)) != size:
+                    raise ValueError(f"an array is not of the {size} bytes that its shape asks for")
+        super().flush_chardata()
 
 
 def _array(data: np.ndarray, intent: str, datatype: str, meta: dict[str, str]) -> GiftiDataArray:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import http.client
 import re
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,11 +23,16 @@ from gennari.errors import InputError
 
 _NO_HEAD = (403, 405, 501)
 """Answers of servers, such as signed ones, that know GET only."""
+_BLOCK_BYTES = 2**16
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 
 
 class ServerTrouble(RuntimeError):
     """A stall, a broken connection or an answer of 5xx: the same request may go well later."""
+
+
+class NoSuchFile(InputError):
+    """The server has nothing at this address."""
 
 
 class RangeRefused(InputError):
@@ -97,9 +103,39 @@ def content_range(headers: Message) -> tuple[int, str]:
 
 def check_url(url: str) -> None:
     """Refuse what is no http(s) address; raises InputError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
+    except ValueError:  # brackets that hold no address
+        fits = False
+    if not fits:
         raise InputError(f"files are fetched from http:// or https:// addresses, got '{url}'; give one of these")
+
+
+def read_whole(url: str, timeout_s: float, max_bytes: int) -> bytes:
+    """A small file, such as a description, in one request.
+
+    Args:
+        url: http or https.
+        timeout_s: for all of it, so that no server can drip for ever.
+        max_bytes: more are refused as soon as they come.
+
+    Raises:
+        InputError: it is larger; or as `answer`.
+        ServerTrouble: as `answer`.
+    """
+    ends = time.monotonic() + timeout_s
+    got = bytearray()
+    with answer(url, timeout_s) as response:
+        while block := response.read1(_BLOCK_BYTES):
+            got += block
+            if len(got) > max_bytes:
+                raise InputError(
+                    f"{url} must be a small file, of at most {max_bytes // 2**20} MB, but more comes; check the URL"
+                )
+            if time.monotonic() > ends:
+                raise ServerTrouble(f"the server did not send all of it within {timeout_s:g} s")
+    return bytes(got)
 
 
 @contextmanager
@@ -115,9 +151,11 @@ def answer(
         method: GET or HEAD.
 
     Raises:
-        InputError: the server has no such file or will not give it (RangeRefused: not these bytes).
+        InputError: no http(s) URL, or the server has no such file (NoSuchFile) or will not give it (RangeRefused: not
+            these bytes).
         ServerTrouble: see there; also while the body is read inside the block.
     """
+    check_url(url)
     request = urllib.request.Request(
         url, headers={"Accept-Encoding": "identity", "User-Agent": "gennari", **(headers or {})}, method=method
     )
@@ -148,7 +186,8 @@ def _explained(url: str, error: HTTPError, method: str) -> Exception:
         return RangeRefused(f"the bytes asked for must be in {url}, but the server says they are not; ask anew")
     if error.code in _TRY_AGAIN:
         return ServerTrouble(f"the server answers {error.code} {error.reason}")
-    return InputError(
+    kind = NoSuchFile if error.code in (404, 410) else InputError
+    return kind(
         f"{url} must be a file that the server gives, but it answers {error.code} {error.reason}; check the number "
         "and the base URL"
     )

@@ -1,21 +1,25 @@
 """Label images (PNG, TIFF, OME-Zarr) with what their numbers mean."""
 
-import csv
+import math
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tifffile
-import zarr
 from jaxtyping import Integer
 from PIL import Image, UnidentifiedImageError
-from zarr.errors import BaseZarrError
 
 from gennari.errors import InputError
 from gennari.records import IGNORE, Section
+from gennari.sources.cells import read_cells
 from gennari.sources.drawings import Drawn
+from gennari.sources.label_zarr import open_label_zarr
 from gennari.sources.outlines import mask_polygons
+from gennari.sources.pyramids import check_block
+from gennari.sources.stores import chunk_shape, read_part
+from gennari.sources.tiff import DAMAGE, check_page
 
 MAX_PX = 400_000_000
 """A label image is read whole."""
@@ -31,19 +35,16 @@ def read_class_table(path: Path) -> dict[int, str]:
     Raises:
         InputError: the file is missing or no such table, or a number stands twice.
     """
-    if not path.is_file():
-        raise InputError(f"{path} must be a table of classes (index,name), but there is none; check the path")
     names: dict[int, str] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.reader(file)):
-            if not row or (number == 0 and not row[0].strip().lstrip("-").isdecimal()):
-                continue
-            if len(row) < 2 or not row[0].strip().isdecimal() or int(row[0]) in names:
-                raise InputError(
-                    f"{path} must give each number one name, as 'index,name', but line {number + 1} is "
-                    f"'{','.join(row)}'; mend it"
-                )
-            names[int(row[0])] = row[1].strip()
+    for number, row in enumerate(read_cells(path, "a table of classes (index,name)")):
+        if not any(row) or (number == 0 and not row[0].lstrip("-").isdecimal()):
+            continue
+        if len(row) < 2 or not re.fullmatch("[0-9]{1,18}", row[0]) or int(row[0]) in names:
+            raise InputError(
+                f"{path} must give each number one name, as 'index,name', but line {number + 1} is "
+                f"{','.join(row)[:80]!r}; mend it"
+            )
+        names[int(row[0])] = row[1]
     return names
 
 
@@ -101,10 +102,12 @@ def _image(path: Path) -> tuple[Integer[np.ndarray, "h w"], dict[int, str]]:
         raise InputError(f"{path} must be a label image, but there is none; check the path")
     reader = _tiff if path.suffix.lower() in (".tif", ".tiff") else _png
     try:
-        labels = reader(path)
-    except (OSError, ValueError, UnidentifiedImageError, SyntaxError, tifffile.TiffFileError) as error:
-        if isinstance(error, InputError):
-            raise
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's of large images: ours are refused by their head
+            labels = reader(path)
+    except InputError:
+        raise
+    except (*DAMAGE, UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} must be a whole image, but reading it fails ({error}); copy it again") from error
     if labels.ndim != 2 or labels.dtype.kind not in "ub":
         raise InputError(
@@ -124,33 +127,23 @@ def _png(path: Path) -> np.ndarray:
 
 
 def _tiff(path: Path) -> np.ndarray:
-    with tifffile.TiffFile(path) as file:
-        level = file.series[0].levels[0]
-        _refuse_large(path, int(np.prod(level.shape, dtype=float)))
-        return np.squeeze(level.asarray())
+    # the first page alone: OME's XML may name further files, which would be opened wherever they are
+    with tifffile.TiffFile(path, is_ome=False) as file:
+        page = file.pages.first
+        _refuse_large(path, math.prod(page.shape))
+        check_page(path, page)
+        return np.squeeze(page.asarray(maxworkers=1))
 
 
 def _zarr(path: Path) -> tuple[np.ndarray, dict[int, str]]:
-    try:
-        group = zarr.open_group(path, mode="r")
-        if "labels" in group:
-            listed: dict[str, Any] = dict(group["labels"].attrs)
-            names = listed.get("ome", listed)["labels"]
-            if len(names) != 1:
-                raise InputError(f"{path} has the label images {', '.join(names)}; name one of them in the path")
-            return _zarr(path / "labels" / names[0])
-        attributes: dict[str, Any] = dict(group.attrs)
-        ome = attributes.get("ome", attributes)
-        array = group[ome["multiscales"][0]["datasets"][0]["path"]]
-        assert isinstance(array, zarr.Array)
-        _refuse_large(path, int(np.prod(array.shape, dtype=float)))
-        labels = np.squeeze(np.asarray(array[...]))
-    except (BaseZarrError, OSError, KeyError, IndexError, TypeError, ValueError, AssertionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} must be an OME-Zarr label image, but reading it fails ({error!r})") from error
-    label = ome.get("image-label", {})
-    named = {int(entry["label-value"]): str(entry["name"]) for entry in label.get("properties", []) if "name" in entry}
+    array, named = open_label_zarr(str(path))
+    if array.dtype.numpy_dtype.kind not in "ub" and array.dtype.numpy_dtype.kind != "i":
+        raise InputError(f"{path} must be an OME-Zarr label image of whole numbers, but it holds {array.dtype.name}")
+    _refuse_large(path, math.prod(array.shape))
+    check_block(chunk_shape(array), f"a chunk of {path}", "write the image anew in chunks, such as 512 x 512")
+    labels = np.squeeze(read_part(array, str(path)))
+    if labels.ndim != 2:
+        raise InputError(f"{path} must be an OME-Zarr label image of rows and columns, but its shape is {array.shape}")
     return labels, named
 
 

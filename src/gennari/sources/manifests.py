@@ -1,17 +1,34 @@
 """What the index files of a dataset hold, as frozen models, and the records they stand for."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, field_validator
 
 from gennari.errors import InputError
 from gennari.frames import Affine, Frame
-from gennari.records import LabelSet, Quality, Section
+from gennari.records import IGNORE, LabelSet, Quality, Section
+from gennari.sources.documents import Number
 
 FORMAT_VERSION = 1
-Row = tuple[float, float, float, float]
+MAX_SIDE_MM = 1000.0
+"""A section is no larger; one that seems to be has a wrong pixel size."""
+MAX_SIDE_PX = 10_000_000
+"""Of a section: a metre in pixels of 0.1 µm."""
+MAX_ID = 9_999_999
+"""Of a section: numbers become file names and 32-bit columns."""
+Row = tuple[Number, Number, Number, Number]
 Role = Literal["pretext", "labelled"]
+
+
+def _is_plain(name: str) -> str:
+    if name in ("", ".", "..") or len(name) > 100 or set(name) & set("/\\:") or not name.isprintable():
+        raise ValueError("a name that becomes a folder's must be 1 to 100 printable letters without / \\ and :")
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_is_plain)]
+"""Of a brain: a name that leads out of its folder would have files written there."""
 
 
 class Manifest(BaseModel):
@@ -42,6 +59,11 @@ class LabelSetEntry(Manifest):
 
     def label_set(self) -> LabelSet:
         """The label set of the entry; raises InputError if its names and colours do not fit together."""
+        if not self.first_area <= len(self.names) <= IGNORE:
+            raise InputError(
+                f"dataset.json: a label set has at most {IGNORE} classes, areas last, got {len(self.names)} with the "
+                f"first area at {self.first_area}; mend its label_set"
+            )
         try:
             return LabelSet(names=self.names, colours=self.colours, first_area=self.first_area)
         except ValueError as error:
@@ -58,9 +80,12 @@ class DatasetManifest(Manifest):
     name: str
     licence: str
     label_set: LabelSetEntry
-    brains: tuple[str, ...]
+    brains: tuple[FolderName, ...]
     origin: str = ""
     format_version: Literal[1] = FORMAT_VERSION
+
+
+SidePx = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
 
 
 class SectionEntry(Manifest):
@@ -72,10 +97,10 @@ class SectionEntry(Manifest):
         split: train, val, test or guard, where the dataset says so itself.
     """
 
-    id: int = Field(ge=0)
+    id: int = Field(ge=0, le=MAX_ID)
     image: str
     spacing_um: PositiveFloat
-    shape_px: tuple[PositiveInt, PositiveInt]
+    shape_px: tuple[SidePx, SidePx]
     affine: tuple[Row, Row, Row, Row]
     quality: Quality = "good"
     split: str | None = None
@@ -95,7 +120,12 @@ class SectionEntry(Manifest):
         )
 
     def section(self, brain: str) -> Section:
-        """The section of the entry; raises InputError if its affine is none."""
+        """The section of the entry; raises InputError if its affine is none, or it is larger than any section."""
+        if not 1e-3 <= self.spacing_um * max(self.shape_px) <= 1e3 * MAX_SIDE_MM:
+            raise InputError(
+                f"brain.json of {brain}, section {self.id}: a section is at most {MAX_SIDE_MM:g} mm wide, got "
+                f"{max(self.shape_px)} px of {self.spacing_um:g} µm; mend its pixel size"
+            )
         try:
             matrix = np.array(self.affine, float)
             return Section(
@@ -119,7 +149,7 @@ class BrainManifest(Manifest):
         atlas: whether there are per-vertex area probabilities.
     """
 
-    name: str
+    name: FolderName
     role: Role
     sections: tuple[SectionEntry, ...]
     geometry: str

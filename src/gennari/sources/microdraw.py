@@ -9,7 +9,7 @@ from pydantic import BaseModel, RootModel
 
 from gennari.errors import InputError
 from gennari.sources.documents import read_json
-from gennari.sources.drawings import Drawn, check_size, drawn_area
+from gennari.sources.drawings import MAX_COORDINATE, Drawn, check_count, check_size, drawn_area
 
 CANVAS_WIDTH = 1000.0
 CURVE_POINTS = 16
@@ -43,11 +43,13 @@ def read_microdraw(path: Path, width_px: int) -> list[Drawn]:
     check_size(path)
     scale = width_px / CANVAS_WIDTH
     drawn = []
-    for number, region in enumerate(read_json(path, _Document).root):
+    document = read_json(path, _Document).root
+    check_count(len(document), path)
+    for number, region in enumerate(document):
         where = f"region {number} of {path}"
         try:
             rings = _rings(region.annotation.path)
-        except (TypeError, ValueError, KeyError, IndexError) as error:
+        except (TypeError, ValueError, KeyError, IndexError, OverflowError, RecursionError) as error:
             raise InputError(
                 f"{where} must be a Path or CompoundPath of paper.js, but it cannot be read ({error!r}); draw it anew"
             ) from error
@@ -69,9 +71,11 @@ def _rings(item: list[Any]) -> list[Float[np.ndarray, "_ 2"]]:
 
 def _segment(segment: list[Any]) -> Float[np.ndarray, "3 2"]:
     """Point, handle in, handle out; handles are relative to the point."""
-    if np.ndim(segment[0]) == 0:
-        return np.array([segment, [0, 0], [0, 0]], float)
-    return np.array([*segment, *[[0, 0]] * (3 - len(segment))], float)
+    parts = [segment] if np.ndim(segment[0]) == 0 else segment
+    found = np.array([*parts, *[[0, 0]] * (3 - len(parts))], float)
+    if found.shape != (3, 2) or not (abs(found) <= MAX_COORDINATE).all():
+        raise ValueError(f"a segment is [x, y], or [[x, y], handle in, handle out], within {MAX_COORDINATE:g}")
+    return found
 
 
 def _side(one: Float[np.ndarray, "3 2"], other: Float[np.ndarray, "3 2"]) -> Float[np.ndarray, "_ 2"]:

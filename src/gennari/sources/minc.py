@@ -4,6 +4,8 @@ A section file has two dimensions, xspace and zspace, and no y (BigBrain's ~20 Â
 three, so its file class is used.
 """
 
+import math
+import zlib
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +18,17 @@ from nibabel.minc2 import Minc2File
 
 from gennari.errors import InputError
 from gennari.sources.atomic import atomic_path
-from gennari.sources.pyramids import Level, Pyramid, check_block
+from gennari.sources.pyramids import MAX_BLOCK_PX, Level, Pyramid, check_block
 
-_DAMAGE = (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError, MincError)
+_DAMAGE = (
+    OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError, AssertionError,
+    MemoryError, ZeroDivisionError, zlib.error, MincError,
+)  # fmt: skip
+_IMAGE = "minc-2.0/image/0"
+_PACKED = 1032
+"""No byte of a deflated chunk stands for more."""
+_SMALL_BYTES = 2**24
+"""Chunks that cannot give more than this are not tried out."""
 _BAND_ROWS = 512
 
 
@@ -165,9 +175,11 @@ def _opened(path: Path) -> h5py.File:
 def _axes(file: h5py.File, path: Path) -> tuple[_Axis, _Axis]:
     """The dimensions xspace and zspace of the image; all others must have one element."""
     try:
-        image = file["minc-2.0/image/0/image"]
-        if not isinstance(image, h5py.Dataset):
-            raise TypeError("its image is a group")
+        for name in ("image", "image-min", "image-max"):
+            _check_stored(file, f"{_IMAGE}/{name}")
+        image = file[f"{_IMAGE}/image"]
+        assert isinstance(image, h5py.Dataset)
+        _check_chunks(image)
         names = bytes(np.bytes_(image.attrs["dimorder"])).decode().split(",")[: len(image.shape)]
         axes = {name: _axis(file, name, place, int(image.shape[place])) for place, name in enumerate(names)}
     except _DAMAGE as error:
@@ -180,6 +192,36 @@ def _axes(file: h5py.File, path: Path) -> tuple[_Axis, _Axis]:
             "give one file a section"
         )
     return axes["xspace"], axes["zspace"]
+
+
+def _check_stored(file: h5py.File, place: str) -> None:
+    """Refuse what does not lie in the file itself, or would take more memory than an image of a section."""
+    steps = place.split("/")
+    for depth in range(1, len(steps) + 1):
+        if not isinstance(file.get("/".join(steps[:depth]), getlink=True), h5py.HardLink):
+            raise ValueError(f"{place} leads elsewhere")
+    stored = file[place]
+    if not isinstance(stored, h5py.Dataset) or stored.external or stored.is_virtual:
+        raise ValueError(f"{place} must be stored in the file itself")
+    if stored.dtype.kind not in "iuf" or math.prod((*stored.shape, *(stored.chunks or ()))) > MAX_BLOCK_PX**2:
+        raise ValueError(f"{place} holds {stored.dtype} of shape {stored.shape} in chunks of {stored.chunks}")
+
+
+def _check_chunks(image: h5py.Dataset) -> None:
+    """Whether each chunk, unpacked, is what its shape asks for: HDF5 unpacks whatever comes."""
+    if image.chunks is None:
+        return
+    size = math.prod(image.chunks) * image.dtype.itemsize
+    if math.prod(image.chunks) > MAX_BLOCK_PX or image.id.get_num_chunks() > MAX_BLOCK_PX // 100:
+        raise ValueError(f"its chunks have the shape {image.chunks}, and there are {image.id.get_num_chunks()}")
+    for index in range(image.id.get_num_chunks()):
+        chunk = image.id.get_chunk_info(index)
+        if chunk.size > 2 * size + 1024:
+            raise ValueError(f"a chunk of {size} bytes is stored in {chunk.size}")
+        if image.compression == "gzip" and chunk.size * _PACKED > max(_SMALL_BYTES, 2 * size):
+            packed = image.id.read_direct_chunk(chunk.chunk_offset)[1]
+            if len(zlib.decompressobj().decompress(packed, size + 1)) > size:
+                raise ValueError(f"a chunk of {size} bytes unpacks to more")
 
 
 def _axis(file: h5py.File, name: str, place: int, length: int) -> _Axis:

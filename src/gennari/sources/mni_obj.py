@@ -8,6 +8,8 @@ from gennari.errors import InputError
 from gennari.records import TriangleMesh
 from gennari.sources.atomic import write_text
 
+MAX_BYTES = 2**30
+"""Of a file: the largest surfaces of BigBrain take 30 MB."""
 _COLOURS = {0: "one for all", 1: "one a triangle", 2: "one a vertex"}
 
 
@@ -18,10 +20,16 @@ def read_mni_obj(path: Path) -> TriangleMesh:
     triangles m, a colour flag and colours (one, m or n), m ends and the corners. Normals and colours are passed over.
 
     Raises:
-        InputError: the file is missing, binary, a Wavefront file, cut short, longer than it says, or not of triangles.
+        InputError: the file is missing, too large, binary, a Wavefront file, cut short, longer than it says, or not of
+            triangles.
     """
     if not path.is_file():
         raise InputError(f"{path} must be an MNI .obj surface, but there is none; check the folder and the name")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(
+            f"an MNI .obj surface may take {MAX_BYTES // 2**20} MB, but {path} takes {path.stat().st_size // 2**20}; "
+            "is it another kind of file?"
+        )
     raw = path.read_bytes()
     kind = raw[:1]
     if kind == b"p":
@@ -39,6 +47,8 @@ def read_mni_obj(path: Path) -> TriangleMesh:
         numbers = np.array(raw[1:].split(), np.float64)
     except ValueError as error:
         raise InputError(f"{path} must hold numbers alone after its 'P', but: {error}; copy it again") from error
+    if not (abs(numbers) < 2**31).all():
+        raise InputError(f"{path} must hold finite numbers below 2^31 alone, but one is not; copy it again")
     return _mesh(numbers, path)
 
 
@@ -68,6 +78,11 @@ def _mesh(numbers: np.ndarray, path: Path) -> TriangleMesh:
     if flag not in _COLOURS:
         raise InputError(f"{path} must say 0, 1 or 2 for its colours, got {flag}; is it a whole MNI .obj surface?")
     place += 2 + 4 * (1, faces, count)[flag]
+    if max(count, faces) > len(numbers):
+        raise InputError(
+            f"{path} must hold the {count} vertices and {faces} triangles that it speaks of, but it ends after "
+            f"{len(numbers)} numbers; copy it again"
+        )
     ends, corners = numbers[place : place + faces], numbers[place + faces :]
     if not np.array_equal(ends, 3 * np.arange(1, faces + 1)[: len(ends)]):
         raise InputError(
@@ -79,6 +94,8 @@ def _mesh(numbers: np.ndarray, path: Path) -> TriangleMesh:
             f"{path} must hold {3 * faces} corners of {faces} triangles and end there, got {len(corners)} numbers; "
             "it was cut short or holds several objects: copy it again, or split it"
         )
+    if (corners != np.rint(corners)).any():
+        raise InputError(f"{path} must name the corners of triangles by whole numbers, but one is not; copy it again")
     try:
         return TriangleMesh(vertices_mm=vertices.reshape(-1, 3), faces=corners.reshape(-1, 3).astype(np.int32))
     except ValueError as error:

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from gennari.errors import InputError
-from gennari.sources.drawings import Drawn, check_size, drawn_area
+from gennari.sources.drawings import Drawn, check_count, check_size, drawn_area
 
 COLUMNS = ("index", "shape-type", "vertex-index", "axis-0", "axis-1")
 ELLIPSE_POINTS = 128
@@ -24,8 +24,8 @@ def read_napari(path: Path) -> tuple[list[Drawn], list[str]]:
     """
     check_size(path)
     try:
-        table = pd.read_csv(path)
-    except (ValueError, UnicodeDecodeError) as error:
+        table = pd.read_csv(path, low_memory=False)
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{path} must be a CSV of napari shapes, but it cannot be read ({error})") from error
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
@@ -33,6 +33,14 @@ def read_napari(path: Path) -> tuple[list[Drawn], list[str]]:
             f"{path} must have the columns of napari's shapes ({', '.join(COLUMNS)}), but {', '.join(missing)} is "
             "missing; save the layer with napari's own CSV writer, in two dimensions"
         )
+    try:
+        table = table.astype({"index": int, "vertex-index": int, "axis-0": float, "axis-1": float})
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(
+            f"{path} must hold numbers of shapes and places, but a column holds something else ({error}); "
+            "save the layer again"
+        ) from error
+    check_count(table["index"].nunique(), path)
     named = next((name for name in ("class", "name") if name in table.columns), None)
     drawn, notes = [], []
     for number, rows in table.groupby("index", sort=True):
@@ -43,6 +51,8 @@ def read_napari(path: Path) -> tuple[list[Drawn], list[str]]:
         if kind not in ("polygon", "rectangle", "ellipse"):
             notes.append(f"{where} is no area ({kind}) and is left out")
             continue
+        if kind == "ellipse" and len(points) != 4:
+            raise InputError(f"{where} is an ellipse and must have four corners, got {len(points)}; draw it anew")
         ring = _ellipse(points) if kind == "ellipse" else points
         drawn.append(Drawn(str(rows[named].iloc[0]) if named else None, drawn_area([ring], where), where))
     return drawn, notes

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from gennari.errors import InputError
 from gennari.sources.grey import CHANNELS, to_grey
 from gennari.sources.pyramids import Level, Pyramid, check_block
-from gennari.sources.stores import chunk_shape, document, has_document, open_array, read_part
+from gennari.sources.stores import chunk_shape, document, has_document, inside, open_array, read_part
 
 UNITS_UM = {
     "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6, "angstrom": 1e-4,
@@ -32,7 +32,7 @@ def zarr_pyramid(location: str) -> Pyramid:
     steps = [_steps(level, image, names, location) for level in image.datasets]
     levels = []
     for stored, step in zip(image.datasets, steps, strict=True):
-        array = open_array(f"{place}/{stored.path}", driver, {})
+        array = open_array(f"{place}/{inside(stored.path, place)}", driver, {})
         _check(array, names, f"{place}/{stored.path}")
         fetch = partial(_fetch, array, tuple(names), f"{place}/{stored.path}")
         shape = dict(zip(names, array.shape, strict=True))

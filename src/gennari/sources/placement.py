@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import RootModel
 
 from gennari.errors import InputError
 from gennari.frames import Affine, Frame, coronal
@@ -19,22 +18,19 @@ from gennari.sources.bigbrain import (
     PM_TOP_MM,
     check_spacing_um,
     pm_to_brain,
+    read_matrix,
     section_of_affine,
     section_y_mm,
 )
-from gennari.sources.documents import read_json
+from gennari.sources.manifests import MAX_SIDE_MM
 from gennari.sources.minc import minc_section
-from gennari.sources.pyramids import MAX_SIDE_MM
 from gennari.sources.section_files import SectionFile
 from gennari.sources.sections import MAX_PAD_PX, open_pyramid
 
 AGREE = 1e-3
 """Two statements of one pixel size may differ by this part."""
-_Row = tuple[float, float, float, float]
-
-
-class _Matrix(RootModel[tuple[_Row, _Row, _Row, _Row]]):
-    pass
+MIN_PIXEL_MM = 1e-6
+"""Smaller pixels than a nanometre are none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,13 +127,19 @@ def read_affine(path: Path, listed: int | None = None) -> tuple[Affine, float]:
     Raises:
         InputError: no such file, no such matrix, no coronal section, pixels that are not square, or another section.
     """
-    matrix = np.array(read_json(path, _Matrix).root, float)
+    matrix = read_matrix(path)
     across = _across(matrix, path)
     col, row = (axis for axis in range(3) if axis != across)
     sizes_mm = np.linalg.norm(matrix[:3, [row, col]], axis=0)
-    if not sizes_mm.min() > 0 or sizes_mm.max() / sizes_mm.min() - 1 > AGREE:
+    if not sizes_mm.min() > MIN_PIXEL_MM or sizes_mm.max() / sizes_mm.min() - 1 > AGREE:
         raise InputError(
             f"{path} must give square pixels, but they have {sizes_mm[0]:g} x {sizes_mm[1]:g} mm; correct it"
+        )
+    leaning = float(matrix[:3, row] @ matrix[:3, col]) / float(sizes_mm.prod())
+    if abs(leaning) > AGREE:
+        raise InputError(
+            f"{path} must give pixels whose rows and columns are perpendicular, but the cosine of their angle is "
+            f"{leaning:.3f}; correct it"
         )
     out = np.eye(4)
     out[:3, :2] = 1e-3 * matrix[:3, [row, col]] / sizes_mm

@@ -2,6 +2,7 @@
 
 from functools import partial
 from itertools import pairwise, product
+from typing import Annotated
 
 import numpy as np
 import tensorstore as ts
@@ -11,18 +12,20 @@ from pydantic import BaseModel, Field
 from gennari.errors import InputError
 from gennari.records import BACKGROUND_GREY
 from gennari.sources.grey import to_grey
+from gennari.sources.manifests import MAX_SIDE_PX
 from gennari.sources.pyramids import Level, Pyramid, check_block
-from gennari.sources.stores import TIMEOUT_S, chunk_shape, document, open_array, read_part
+from gennari.sources.stores import TIMEOUT_S, chunk_shape, document, inside, open_array, read_part
 
 PREFIX = "precomputed://"
-_Three = tuple[float, float, float]
+_Size = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
+_Nm = Annotated[float, Field(gt=0, le=1e12)]
 
 
 class _Scale(BaseModel):
     key: str
-    size: tuple[int, int, int]
-    resolution: _Three
-    chunk_sizes: list[tuple[int, int, int]] = Field(min_length=1)
+    size: tuple[_Size, _Size, _Size]
+    resolution: tuple[_Nm, _Nm, _Nm]
+    chunk_sizes: list[tuple[_Size, _Size, _Size]] = Field(min_length=1)
 
 
 class _Info(BaseModel):
@@ -59,6 +62,7 @@ def precomputed_pyramid(location: str) -> Pyramid:
             raise InputError(
                 f"{place} must have square pixels, but scale {scale.key} has {scale.resolution} nm; resample it"
             )
+        inside(scale.key, place)
         check_block(scale.chunk_sizes[0], f"a chunk of {place}", "write it anew in chunks, such as 256 x 256 x 1")
         fetch = partial(_fetch, _Opened(place, index), across, place)
         shape = (scale.size[row], scale.size[col])

@@ -99,7 +99,7 @@ def read_probabilities(path: Path) -> tuple[Float32[np.ndarray, "c h w"], float]
 def read_probability_bytes(path: Path) -> tuple[UInt8[np.ndarray, "c h w"], float]:
     """The finest level as it is stored, and its pixel size in µm; raises InputError as `read_probabilities`."""
     try:
-        group = zarr.open_group(path, mode="r")
+        group = zarr.open_group(path, mode="r", zarr_format=3)  # zarr 2 knows a codec that runs what a file says
         scale = _Ome.model_validate(group.attrs.get("ome")).multiscales[0].datasets[0].coordinateTransformations[0]
         values = np.asarray(group["0"][:])  # pyright: ignore[reportIndexIssue, reportArgumentType]
         if values.ndim != 3 or values.dtype != np.uint8 or scale.scale is None:

@@ -1,5 +1,6 @@
 """A section's image as it is stored, whatever its format: levels of pixels that are fetched when they are asked for."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,12 +10,13 @@ from jaxtyping import Float32, UInt8
 
 from gennari.errors import InputError
 from gennari.records import BACKGROUND_GREY, Section, Window
+from gennari.sources.manifests import MAX_SIDE_PX
 from gennari.sources.resample import Fetch, area_mean, is_aligned, resample
 
 MAX_BLOCK_PX = 100_000_000
 """More pixels than these are not decoded at once: an image that is no pyramid of tiles may not have more."""
-MAX_SIDE_MM = 1000.0
-"""A section is no larger; one that seems to be has a wrong pixel size."""
+MAX_WHOLE_PX = 2**34
+"""Of a grid that a whole section is read onto: the largest one of BigBrain at 1 µm has 10^10 pixels."""
 _BAND_PX = 2**25
 """Whole sections are averaged in bands of about so many stored pixels."""
 
@@ -46,6 +48,18 @@ class Pyramid:
     levels: tuple[Level, ...]
     spacing_um: float | None
     held_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        sides = [side for level in self.levels for side in level.shape_px]
+        if not self.levels or not 1 <= min(sides) <= max(sides) <= MAX_SIDE_PX:
+            raise InputError(
+                f"an image of a section has levels of 1 to {MAX_SIDE_PX:,} px a side, got "
+                f"{[level.shape_px for level in self.levels][:4]}; is its head damaged?"
+            )
+        if self.spacing_um is not None and not 0 < self.spacing_um < float("inf"):
+            raise InputError(
+                f"an image's pixel size lies above 0 µm, but it says {self.spacing_um:g}; correct its head"
+            )
 
     @property
     def shape_px(self) -> tuple[int, int]:
@@ -94,9 +108,14 @@ class PyramidReader:
         Raises:
             InputError: a finer spacing than the section's own, or as `read`.
         """
-        own_um = self.section.spacing_um
-        out = np.empty(self.section.grid_shape(spacing_um), np.uint8)
-        height, width = out.shape
+        own_um, shape = self.section.spacing_um, self.section.grid_shape(spacing_um)
+        if shape[0] * shape[1] > MAX_WHOLE_PX:
+            raise InputError(
+                f"a whole section is read as at most {MAX_WHOLE_PX / 1e9:.0f} Gpx, but {self.location} at "
+                f"{spacing_um:g} µm has {shape[0]} x {shape[1]}; is its pixel size right?"
+            )
+        out = np.empty(shape, np.uint8)
+        height, width = shape
         step = max(int(_BAND_PX * (own_um / spacing_um) ** 2) // width, 1)
         for first in range(0, height, step):
             rows = slice(first, min(first + step, height))
@@ -210,7 +229,7 @@ def check_block(shape_px: tuple[int, ...], what: str, mend: str) -> None:
         what: names it in the message.
         mend: what to do.
     """
-    if np.prod([float(side) for side in shape_px]) > MAX_BLOCK_PX:
+    if math.prod(shape_px) > MAX_BLOCK_PX or min(shape_px) < 1:
         shape = " x ".join(str(side) for side in shape_px)
         raise InputError(
             f"at most {MAX_BLOCK_PX // 1_000_000} Mpx are decoded at once, but {what} has {shape} px; {mend}"

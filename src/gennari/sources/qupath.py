@@ -9,7 +9,7 @@ from pydantic import BaseModel, RootModel
 
 from gennari.errors import InputError
 from gennari.sources.documents import read_json
-from gennari.sources.drawings import Drawn, areas_only, check_size, drawn_area
+from gennari.sources.drawings import Drawn, areas_only, check_count, check_size, drawn_area
 
 
 class _Classification(BaseModel):
@@ -59,8 +59,10 @@ def read_qupath(path: Path) -> tuple[list[Drawn], list[str]]:
     check_size(path)
     document = read_json(path, _Document).root
     features = document.features if isinstance(document, _Collection) else document
+    features = features if isinstance(features, list) else [features]
+    check_count(len(features), path)
     drawn, notes = [], []
-    for number, feature in enumerate(features if isinstance(features, list) else [features]):
+    for number, feature in enumerate(features):
         where = f"feature {number} of {path}"
         rings = _polygons(feature.geometry, where) if feature.geometry else []
         if not rings:
@@ -89,7 +91,7 @@ def _polygons(geometry: _Geometry, where: str) -> list[list[np.ndarray]]:
     polygons = [geometry.coordinates] if geometry.type == "Polygon" else geometry.coordinates
     try:
         return [[_ring(ring) for ring in _list(polygon)] for polygon in polygons]
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise InputError(
             f"{where} must be a polygon in GeoJSON, but it cannot be read ({error}); draw it anew"
         ) from error

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field, RootModel
 
 from gennari.errors import InputError
 from gennari.records import Section
-from gennari.sources.documents import read_json
-from gennari.sources.drawings import Drawn, check_size, drawn_area
+from gennari.sources.documents import Number, read_json
+from gennari.sources.drawings import Drawn, check_count, check_size, drawn_area
 
 FAR_UM = 500.0
 """A polygon whose points lie farther from the plane is not of this section."""
@@ -20,7 +20,7 @@ class _Unit(BaseModel):
 
 
 class _Quantity(BaseModel):
-    value: float
+    value: Number
     unit: _Unit | None = None
 
 
@@ -54,8 +54,10 @@ def read_sands(path: Path, section: Section) -> list[Drawn]:
     document = read_json(path, _Document).root
     beside = path.with_name(path.name.removesuffix(".sands.json") + ".desc.json")
     described = read_json(beside, _Description).name if beside != path and beside.is_file() else None
+    polygons = document if isinstance(document, list) else [document]
+    check_count(len(polygons), path)
     drawn = []
-    for number, polygon in enumerate(document if isinstance(document, list) else [document]):
+    for number, polygon in enumerate(polygons):
         where = f"polygon {number} of {path}"
         units = {value.unit.id.rsplit("/", 1)[-1] for point in polygon.coordinates for value in point if value.unit}
         if units - {"mm", "millimeter"}:

@@ -1,20 +1,23 @@
 """Where chunked images stand: a folder or an http(s) address, read through tensorstore."""
 
-import json
+import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TypeVar
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorstore as ts
 
 from gennari.errors import InputError
-from gennari.sources.documents import parse, read_json
+from gennari.sources.documents import load_json, parse, read_json
+from gennari.sources.http_requests import NoSuchFile, ServerTrouble, read_whole
 
 T = TypeVar("T")
 TIMEOUT_S = 120.0
 """What a server may take for one answer; then it is said to stall."""
-_CONTEXT = {
+MAX_DOCUMENT_BYTES = 2**24
+"""Of a description (zarr.json, info) on a server."""
+_CONTEXT: dict[str, dict[str, Any]] = {
     "http_request_concurrency": {"limit": 16},
     "http_request_retries": {"max_retries": 4, "initial_delay": "200ms", "max_delay": "2s"},
     "cache_pool": {"total_bytes_limit": 0},
@@ -35,6 +38,19 @@ def kvstore(location: str) -> dict[str, object]:
     return {"driver": "file", "path": location.rstrip("/") + "/"}
 
 
+def inside(part: str, where: str) -> str:
+    """The name of a part of a folder, as its description gives it; raises InputError where it leads out of the folder.
+
+    Args:
+        part: such as "0" or "a/b".
+        where: the folder, for a message.
+    """
+    steps = PurePosixPath(part).parts
+    if not steps or ".." in steps or part[0] == "/" or set(part) & set("\\:?#") or not part.isprintable():
+        raise InputError(f"what {where} speaks of must lie inside it, but it names {part!r}; make the image anew")
+    return part
+
+
 def has_document(location: str, name: str) -> bool:
     """Whether a folder holds a file of this name; raises InputError where a server does not answer."""
     if not is_url(location):
@@ -50,8 +66,8 @@ def document(location: str, name: str, model: type[T]) -> T:
     if raw is None:
         raise InputError(f"{where} must be a file, but the server has none; check the URL")
     try:
-        return parse(json.loads(raw), model, where)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return parse(load_json(raw.decode(), where), model, where)
+    except UnicodeDecodeError as error:
         raise InputError(f"{where} must be JSON, but it is none ({error}); check the URL") from error
 
 
@@ -94,15 +110,16 @@ def read_part(array: ts.TensorStore, location: str) -> np.ndarray:
 
 
 def _read(location: str, name: str) -> bytes | None:
-    try:
-        store = ts.KvStore.open({**kvstore(location), "context": _CONTEXT}).result(timeout=TIMEOUT_S)
-        found = store.read(name).result(timeout=TIMEOUT_S)
-    except _FAILURES as error:
-        raise InputError(
-            f"{location}/{name} must come from its server, but: {_first(error)}; check the URL and the connection"
-        ) from error
-    return bytes(found.value) if found.state == "value" else None
-
-
-def _first(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    """A file from a server, None if it has none; its troubles are borne as often as tensorstore bears them."""
+    where, ends = f"{location.rstrip('/')}/{name}", time.monotonic() + TIMEOUT_S
+    for tried in range(_CONTEXT["http_request_retries"]["max_retries"]):
+        time.sleep(0.2 * (2**tried - 1))
+        try:
+            return read_whole(where, max(ends - time.monotonic(), 0.01), MAX_DOCUMENT_BYTES)
+        except NoSuchFile:
+            return None
+        except ServerTrouble as error:
+            trouble = error
+            if time.monotonic() > ends:
+                break
+    raise InputError(f"{where} must come from its server, but: {trouble}; check the URL and the connection")

@@ -14,6 +14,8 @@ from gennari.errors import InputError
 from gennari.records import PairTable, PatchTable
 from gennari.sources.atomic import atomic_path
 
+MAX_ROWS = 100_000_000
+"""Of a table: the paper's run has 200,000 patches."""
 Cell = str | int | float | bool | None
 Row = Mapping[str, Cell]
 _Table = TypeVar("_Table", PatchTable, PairTable)
@@ -122,8 +124,16 @@ def _read(path: Path) -> pa.Table:
     if not path.is_file():
         raise InputError(f"{path} must be a table, but there is none; was the stage that writes it run?")
     try:
-        return pq.ParquetFile(path).read()
-    except (pa.ArrowInvalid, OSError) as error:
+        with pq.ParquetFile(path) as file:
+            if file.metadata.num_rows > MAX_ROWS:
+                raise InputError(
+                    f"a table may have {MAX_ROWS:,} rows, but {path} has {file.metadata.num_rows:,}; run its "
+                    "stage again"
+                )
+            return file.read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} must be a whole parquet file, but it cannot be read; run its stage again") from error
 
 

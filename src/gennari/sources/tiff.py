@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,15 +16,24 @@ from jaxtyping import UInt8
 from gennari.errors import InputError
 from gennari.records import BACKGROUND_GREY
 from gennari.sources.atomic import atomic_path
+from gennari.sources.embedded import stream_shape
 from gennari.sources.grey import to_grey
 from gennari.sources.pyramids import MAX_BLOCK_PX, Level, Pyramid, check_block
 from gennari.sources.resample import area_mean
 
 TILE_PX = 512
-_DAMAGE = (
+MAX_FACTORS = 10_000
+"""Pages so small that more factors may fit them are no levels."""
+DAMAGE = (
     tifffile.TiffFileError, RuntimeError, ValueError, OSError, KeyError, IndexError, TypeError, AttributeError,
-    ZeroDivisionError, OverflowError, NotImplementedError, struct.error, zlib.error,
+    ZeroDivisionError, OverflowError, NotImplementedError, MemoryError, AssertionError, struct.error, zlib.error,
 )  # fmt: skip
+"""What reading a damaged file may raise."""
+MAX_PAGES = 1000
+MAX_TILES = 20_000_000
+"""Of one page: 60,000 x 50,000 px in tiles of 16 x 16 have 12 million."""
+_STREAMS = {1, 5, 8, 32773, 32946, 34925, 50000}  # none, LZW, deflate, PackBits, LZMA, zstd: decoded to a tile's size
+_PICTURES = {7, 33003, 33004, 33005, 34712}  # JPEG and JPEG 2000: as large as their own heads say
 _GDAL_NODATA = 42113
 _MINISWHITE = 0
 _READABLE = {0, 1, 2, 6}  # white is zero, black is zero, RGB, YCbCr (decoded to RGB)
@@ -44,10 +54,10 @@ def tiff_pyramid(location: str) -> Pyramid:
         raise InputError(f"{path} must be a TIFF image, but there is none; check the path")
     try:
         with tifffile.TiffFile(path) as file:
-            pages = [_page(path, page) for page in _pages(file)]
+            pages = [_page(path, page) for page in islice(_pages(file), MAX_PAGES)]
     except InputError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise InputError(f"{path} must be a whole TIFF image, but reading its head fails ({error}); copy it") from error
     return Pyramid(levels=tuple(_levels(path, pages)), spacing_um=None)
 
@@ -66,6 +76,7 @@ class _Page:
 
     decode: Callable[..., Any]
     jpeg_tables: bytes | None
+    is_picture: bool
     inverted: bool
     shape_px: tuple[int, int]
     block_px: tuple[int, int]
@@ -74,13 +85,41 @@ class _Page:
     absent: float
 
 
-def _pages(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+def check_page(path: Path, page: tifffile.TiffPage, pictures: bool = False) -> None:
+    """Refuse a page whose tiles cannot be decoded one by one in bounded memory.
+
+    Args:
+        path: of the file, for a message.
+        page: of which only the head was read.
+        pictures: JPEG and JPEG 2000 are welcome; their heads are then looked at tile by tile.
+
+    Raises:
+        InputError: another compression, no size, or too many tiles.
+    """
+    rows, cols = int(page.imagelength), int(page.imagewidth)
+    high, wide = (int(page.tilelength), int(page.tilewidth)) if page.is_tiled else (int(page.rowsperstrip), cols)
+    if min(rows, cols, high, wide) < 1 or -(-rows // high) * -(-cols // wide) > MAX_TILES:
+        raise InputError(
+            f"a page of {path} must have from 1 to {MAX_TILES:,} tiles or strips, but it has {rows} x {cols} px in "
+            f"pieces of {high} x {wide}; write the image anew in tiles, such as 512 x 512"
+        )
+    if page.compression not in _STREAMS and not (pictures and page.compression in _PICTURES):
+        kind = getattr(page.compression, "name", page.compression)
+        raise InputError(
+            f"{path} must be stored plain, or by deflate, LZW, zstd{', JPEG or JPEG 2000' if pictures else ''}, but it "
+            f"is stored by {kind}; convert it"
+        )
+
+
+def _pages(file: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
     first = file.pages.first
-    below = list(first.pages) if first.subifds and first.pages is not None else []
-    return [first, *(page.aspage() for page in (below or list(file.pages)[1:]))]
+    yield first
+    below = first.pages if first.subifds and first.pages is not None else islice(file.pages, 1, None)
+    yield from (page.aspage() for page in below)
 
 
 def _page(path: Path, page: tifffile.TiffPage) -> _Page:
+    check_page(path, page, pictures=True)
     shape = (int(page.imagelength), int(page.imagewidth))
     block = (
         (int(page.tilelength), int(page.tilewidth)) if page.is_tiled else (min(page.rowsperstrip, shape[0]), shape[1])
@@ -98,6 +137,7 @@ def _page(path: Path, page: tifffile.TiffPage) -> _Page:
     return _Page(
         decode=page.decode,
         jpeg_tables=page.jpegtables,
+        is_picture=page.compression in _PICTURES,
         inverted=page.photometric == _MINISWHITE,
         shape_px=shape,
         block_px=block,
@@ -136,9 +176,12 @@ def _factor(finest: tuple[int, int], shape: tuple[int, int]) -> int:
     to the ratio.
     """
     full, part = max(finest), max(shape)
+    factors = range(max(full // (part + 1), 1), full // max(part - 1, 1) + 2)
+    if len(factors) > MAX_FACTORS:
+        return 0
     fitting = [
         factor
-        for factor in range(max(full // (part + 1), 1), full // max(part - 1, 1) + 2)
+        for factor in factors
         if all(whole // factor <= some <= -(-whole // factor) for whole, some in zip(finest, shape, strict=True))
     ]
     return min(fitting, key=lambda factor: (factor & (factor - 1) != 0, abs(factor - full / part)), default=0)
@@ -157,7 +200,7 @@ def _fetch(path: Path, page: _Page, r0: int, r1: int, c0: int, c1: int) -> UInt8
                         _lay(out, block, i * rows - r0, j * cols - c0)
     except InputError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise InputError(f"{path} must hold whole tiles, but one is damaged ({error}); copy it again") from error
     return out
 
@@ -169,7 +212,11 @@ def _block(file: BinaryIO, page: _Page, index: int, path: Path) -> UInt8[np.ndar
     if count > MAX_BLOCK_PX * 4:
         raise InputError(f"{path} must hold tiles that fit into memory, but one takes {count} bytes; write it anew")
     file.seek(page.offsets[index])
-    pixels, _, _ = page.decode(file.read(count), index, jpegtables=page.jpeg_tables)
+    data = file.read(count)
+    if page.is_picture:
+        rows, cols, channels = stream_shape(data) or (1, 1, 1)
+        check_block((rows, cols, -(-channels // 4)), f"a tile of {path}", "write the image anew")
+    pixels, _, _ = page.decode(data, index, jpegtables=page.jpeg_tables)
     if pixels is None:
         return None
     grey = to_grey(pixels[0, ..., 0] if pixels.shape[-1] == 1 else pixels[0], str(path))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,14 @@ from gennari.sources.gifti import load_gifti, read_columns
 from gennari.sources.surface_files import side_of
 
 ENDINGS = (".func.gii", ".shape.gii", ".label.gii", ".annot", ".txt", ".npy")
+MAX_BYTES = 2**30
+"""Of a file."""
+MAX_LABELS = 1_000_000
+"""Of a table of colours."""
+_DAMAGE = (
+    OSError, ValueError, LookupError, MemoryError, OverflowError, TypeError, AttributeError, EOFError, SyntaxError,
+    TokenError,
+)  # fmt: skip
 NOBODYS = ("", "???", "unknown", "medial wall", "medial_wall")
 """What programs call vertices without a label; told in small letters."""
 
@@ -92,20 +101,49 @@ def read_vertex_map(path: Path, table: Mapping[int, str] | None) -> VertexMap:
 
 def _annot(path: Path) -> VertexMap:
     try:
+        _check_annot(path)
         labels, _, names = read_annot(path)
-    except (OSError, ValueError, IndexError, KeyError, MemoryError) as error:
+    except Exception as error:  # nibabel raises Exception itself for some of what it does not like
         raise InputError(f"{path} must be a whole FreeSurfer annotation, but reading it fails ({error!r})") from error
     return _one_hot(labels, {k: name.decode("utf-8", "replace") for k, name in enumerate(names)}, path)
 
 
+def _check_annot(path: Path) -> None:
+    """Hold what the head of an annotation speaks of against the file's length, before memory is taken."""
+    _check_length(path)
+    with path.open("rb") as file:
+        vertices = int(np.frombuffer(file.read(4), ">i4")[0])
+        file.seek(4 + 8 * max(vertices, 0))
+        counts = np.frombuffer(file.read(12), ">i4")  # whether there is a table, its length or version, its length
+    if not 0 <= 8 * vertices <= path.stat().st_size or (abs(counts[1:].astype(int)) > MAX_LABELS).any():
+        raise ValueError(f"it speaks of {vertices} vertices and a table of {counts.tolist()}")
+
+
+def _check_length(path: Path) -> None:
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(
+            f"it takes {path.stat().st_size // 2**20} MB, and no map of a surface more than {MAX_BYTES // 2**20}"
+        )
+
+
 def _numbers(path: Path) -> Int[np.ndarray, "v"]:
     try:
-        values = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, ndmin=1)
-    except (OSError, ValueError, EOFError) as error:
+        _check_length(path)
+        values = _stored(path) if path.suffix == ".npy" else np.loadtxt(path, ndmin=1, encoding="utf-8")
+        whole = values.ndim == 1 and bool((abs(values) < 2**31).all() and (values == np.round(values)).all())
+    except _DAMAGE as error:
         raise InputError(f"{path} must hold one whole number a vertex, but reading it fails ({error})") from error
-    if values.ndim != 1 or not np.isfinite(values).all() or (values != np.round(values)).any():
+    if not whole:
         raise InputError(f"{path} must hold one whole number a vertex, got values of shape {values.shape}; mend it")
     return values.astype(np.int64)
+
+
+def _stored(path: Path) -> np.ndarray:
+    """The array of a .npy file, which must be as long as its head says."""
+    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+        raise ValueError("it is no array of numbers")
+    return np.array(values)
 
 
 def _one_hot(numbers: np.ndarray, table: Mapping[int, str | None], path: Path) -> VertexMap:

@@ -1,6 +1,7 @@
 """Volumes as NIfTI: read at points, without trusting what their headers ask for."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 from typing import cast
@@ -16,7 +17,16 @@ from gennari.errors import InputError
 
 MAX_VOXELS = 500_000_000
 """Of one map: 1 mm over a head is 9 million, 0.4 mm 140 million."""
-_DAMAGE = (ImageFileError, HeaderDataError, gzip.BadGzipFile, zlib.error, EOFError, OSError, ValueError, TypeError)
+MAX_BYTES = 2**32
+"""Of one map: 500 million voxels of 8 bytes."""
+MAX_HEAD_BYTES = 2**20
+"""Before the first voxel: heads have 352 bytes, extensions some thousands."""
+_PACKED = 1100
+"""No byte of a zipped file stands for more of them (deflate's limit is 1032)."""
+_DAMAGE = (
+    ImageFileError, HeaderDataError, gzip.BadGzipFile, zlib.error, EOFError, OSError, ValueError, TypeError,
+    LookupError, OverflowError, AttributeError,
+)  # fmt: skip
 
 
 def open_volume(path: Path) -> SpatialImage:
@@ -27,11 +37,15 @@ def open_volume(path: Path) -> SpatialImage:
     """
     if not path.is_file():
         raise InputError(f"{path} must be a NIfTI file, but there is none; check the path")
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise InputError(f"{path} must be a NIfTI file (.nii, .nii.gz), but its name has another ending; convert it")
     try:
+        _check_head(path)
         image = cast(SpatialImage, nib.load(path))  # pyright: ignore[reportPrivateImportUsage]
     except _DAMAGE as error:
         raise InputError(f"{path} must be a whole NIfTI file, but reading it fails ({error}); copy it again") from error
     check_volume(image, str(path))
+    _check_length(image, path)
     return image
 
 
@@ -75,7 +89,35 @@ def sample(
 def read_voxels(image: SpatialImage, where: str, volume: int = 0) -> Float32[np.ndarray, "x y z"]:
     """One map of an image; raises InputError when its voxels are damaged or cut short."""
     try:
-        data = np.asarray(image.dataobj[..., volume] if len(image.shape) == 4 else image.dataobj, np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no float32 is no probability: 0 below
+            data = np.asarray(image.dataobj[..., volume] if len(image.shape) == 4 else image.dataobj, np.float32)
     except _DAMAGE as error:
         raise InputError(f"{where} must hold whole voxels, but reading them fails ({error}); copy it again") from error
     return np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _check_head(path: Path) -> None:
+    """Where the voxels begin, before nibabel reads all that a head says comes before them."""
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        head = file.read(540)
+    for order in ("<", ">"):
+        size = int(np.frombuffer(head[:4], f"{order}i4")[0]) if len(head) >= 348 else 0
+        begin = np.frombuffer(head, f"{order}f4", 1, 108)[0] if size == 348 else 0
+        begin = np.frombuffer(head, f"{order}i8", 1, 168)[0] if size == 540 and len(head) == 540 else begin
+        if not 0 <= begin <= MAX_HEAD_BYTES:
+            raise ValueError(f"its voxels are said to begin at byte {begin:g}")
+
+
+def _check_length(image: SpatialImage, path: Path) -> None:
+    """Whether a file can hold the voxels that its head speaks of."""
+    dtype = image.header.get_data_dtype()
+    size = math.prod(image.shape) * dtype.itemsize
+    if dtype.kind not in "biuf" or math.prod(image.shape[:3]) * dtype.itemsize > MAX_BYTES:
+        raise InputError(
+            f"a map may have voxels of one number and {MAX_BYTES // 2**30} GB, but {path} has {image.shape} of "
+            f"{dtype}; convert it to 32-bit floats or resample it"
+        )
+    if path.stat().st_size * (_PACKED if path.suffix == ".gz" else 1) < size:
+        raise InputError(
+            f"{path} must hold whole voxels, {size} bytes, but it is a file of {path.stat().st_size}; copy it again"
+        )

@@ -100,18 +100,38 @@ def fill_polygons(
         rule: "even-odd": a ring inside a ring is a hole; "winding": it is one only if it turns the other way, so that
             overlaps stay filled.
     """
-    turns = np.zeros((shape[0], shape[1] + 1), np.int32)
-    for ring in rings:
-        if len(ring) > 2:
-            _add_crossings(np.ascontiguousarray(ring, np.float64), turns)
+    mask = np.zeros(shape, bool)
+    box, inside = fill_box(rings, shape, rule)
+    mask[box] = inside
+    return mask
+
+
+def fill_box(
+    rings: Sequence[Float[np.ndarray, "_ 2"]],
+    shape: tuple[int, int],
+    rule: Literal["even-odd", "winding"] = "even-odd",
+) -> tuple[tuple[slice, slice], Bool[np.ndarray, "_ _"]]:
+    """As `fill_polygons`, of the rings' bounding box alone: where it lies in the mask, and what is inside there."""
+    usable = [np.ascontiguousarray(ring, np.float64) for ring in rings if len(ring) > 2]
+    if not usable:
+        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), bool)
+    low = np.floor(np.clip(np.min([ring.min(axis=0) for ring in usable], axis=0), 0, shape)).astype(int)
+    high = np.ceil(np.clip(np.max([ring.max(axis=0) for ring in usable], axis=0), low, shape)).astype(int)
+    turns = np.zeros((high[0] - low[0], high[1] - low[1] + 1), np.int32)
+    for ring in usable:
+        _add_crossings(ring, turns, low[0], low[1])
     winding = np.cumsum(turns[:, :-1], axis=1)
-    return winding % 2 != 0 if rule == "even-odd" else winding != 0
+    inside = winding % 2 != 0 if rule == "even-odd" else winding != 0
+    return (slice(low[0], high[0]), slice(low[1], high[1])), inside
 
 
 @no_type_check
 @njit(cache=True)
-def _add_crossings(ring, turns):
-    """Where a ring's side crosses a row of centres, note +1 or -1 at the first centre right of it."""
+def _add_crossings(ring, turns, top, left):
+    """Where a ring's side crosses a row of centres, note +1 or -1 at the first centre right of it.
+
+    Places are computed on the whole grid and then moved to the box, so that they do not depend on the box.
+    """
     height, width = turns.shape[0], turns.shape[1] - 1
     count = len(ring)
     for side in range(count):
@@ -120,10 +140,10 @@ def _add_crossings(ring, turns):
         turn = 1
         if r0 > r1:  # walk every side downwards, so that both of its neighbours compute the same crossing
             r0, c0, r1, c1, turn = r1, c1, r0, c0, -1
-        first, last = max(np.ceil(r0 - 0.5), 0.0), min(np.ceil(r1 - 0.5), float(height))
+        first, last = max(np.ceil(r0 - 0.5), float(top)), min(np.ceil(r1 - 0.5), float(top + height))
         for row in range(int(first), int(last)):
             col = c0 + (c1 - c0) * ((row + 0.5 - r0) / (r1 - r0))
-            turns[row, int(min(max(np.ceil(col - 0.5), 0.0), float(width)))] += turn
+            turns[row - top, int(min(max(np.ceil(col - 0.5) - left, 0.0), float(width)))] += turn
 
 
 def trace(mask: Bool[np.ndarray, "h w"]) -> list[Float[np.ndarray, "_ 2"]]:

@@ -104,7 +104,7 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
     """The state that was written; None without a file, which is a new beginning.
 
     Raises:
-        InputError: the file is cut short, or belongs to other settings or data.
+        InputError: the file is cut short, malformed, or belongs to other settings or data.
     """
     if not path.is_file():
         return None
@@ -114,23 +114,13 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
             f"{path} must come from the same settings and data to be resumed, but it does not; "
             f"restore the old settings, or give another output folder"
         )
-    net: dict[str, Tensor] = {}
-    numbered: dict[str, dict[int, dict[str, Tensor]]] = {"optimiser": {}, "generators": {}}
-    for name, value in tensors.items():
-        kind, rest = name.split(".", 1)
-        if kind == "net":
-            net[rest] = value
-        else:
-            index, key = rest.split(".", 1)
-            numbered[kind].setdefault(int(index), {})[key] = value
-    plain = json.loads(metadata["progress"])
-    rows, level = tuple(LogRow(**row) for row in plain.pop("rows")), plain.pop("level")
-    return Checkpoint(
-        progress=Progress(**plain, rows=rows, level=Level(**level | {"recent": tuple(level["recent"])})),
-        net=net,
-        optimiser=numbered["optimiser"],
-        generators=[numbered["generators"][rank] for rank in sorted(numbered["generators"])],
-    )
+    try:
+        return _checkpoint(tensors, metadata)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{path} must be a checkpoint that gennari wrote, but it cannot be read ({error!r}); remove it to "
+            "begin anew"
+        ) from error
 
 
 def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
@@ -156,6 +146,26 @@ def fingerprint(*parts: str | np.ndarray) -> str:
         total.update(f"{len(data)}:".encode())
         total.update(data)
     return total.hexdigest()[:16]
+
+
+def _checkpoint(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Checkpoint:
+    net: dict[str, Tensor] = {}
+    numbered: dict[str, dict[int, dict[str, Tensor]]] = {"optimiser": {}, "generators": {}}
+    for name, value in tensors.items():
+        kind, rest = name.split(".", 1)
+        if kind == "net":
+            net[rest] = value
+        else:
+            index, key = rest.split(".", 1)
+            numbered[kind].setdefault(int(index), {})[key] = value
+    plain = json.loads(metadata["progress"])
+    rows, level = tuple(LogRow(**row) for row in plain.pop("rows")), plain.pop("level")
+    return Checkpoint(
+        progress=Progress(**plain, rows=rows, level=Level(**level | {"recent": tuple(level["recent"])})),
+        net=net,
+        optimiser=numbered["optimiser"],
+        generators=[numbered["generators"][rank] for rank in sorted(numbered["generators"])],
+    )
 
 
 def _parameters(optimiser: torch.optim.Optimizer) -> list[nn.Parameter]:

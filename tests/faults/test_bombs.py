@@ -1,0 +1,357 @@
+"""Files that ask for far more memory than they are: refused by their heads, before any memory is taken."""
+
+import base64
+import gzip
+import io
+import json
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import imagecodecs
+import nibabel as nib
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from PIL import Image
+from zarr.codecs import ZstdCodec
+
+from gennari.errors import InputError
+from gennari.frames import coronal
+from gennari.records import Section
+from gennari.sources import tiff
+from gennari.sources.arrays import read_npz
+from gennari.sources.embedded import stream_shape
+from gennari.sources.freesurfer import read_freesurfer
+from gennari.sources.gifti import load_gifti, read_surface
+from gennari.sources.label_images import read_label_image
+from gennari.sources.mni_obj import read_mni_obj
+from gennari.sources.pyramids import Level, Pyramid, PyramidReader
+from gennari.sources.sections import open_pyramid
+from gennari.sources.tables import read_rows, write_rows
+from gennari.sources.vertex_maps import read_vertex_map
+from gennari.sources.volumes import open_volume
+
+SECTION = Section(brain="A", id=1, spacing_um=1.0, shape_px=(100, 100), to_brain=coronal(0.0, 0.0, 0.0))
+MUCH = 64 * 2**20
+"""Bytes that no refusal may take; each of these files asks for hundreds of megabytes at least."""
+Maker = Callable[[Path], None]
+
+
+def png(path: Path) -> None:
+    """200,000 x 200,000 px, said in 33 bytes."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 200_000, 200_000, 8, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)))
+
+
+def tiff_of_one_tile(path: Path) -> None:
+    tifffile.imwrite(path, np.zeros((16, 16), np.uint8), tile=(16, 16))
+    change(path, {256: 400_000, 257: 400_000, 322: 400_000, 323: 400_000})
+
+
+def tiff_of_tiny_tiles(path: Path) -> None:
+    tifffile.imwrite(path, np.zeros((16, 16), np.uint8), tile=(16, 16))
+    change(path, {256: 4_000_000, 257: 4_000_000})
+
+
+def tiff_of_a_large_jpeg(path: Path) -> None:
+    """A tile of 16 x 16 px whose JPEG stream is one of 65,000 x 65,000."""
+    stream = bytearray(imagecodecs.jpeg8_encode(np.zeros((16, 16), np.uint8)))
+    place = stream.index(b"\xff\xc0")
+    stream[place + 5 : place + 9] = struct.pack(">HH", 65_000, 65_000)
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(iter([bytes(stream)]), shape=(16, 16), dtype=np.uint8, tile=(16, 16), compression="jpeg")
+
+
+def minc(path: Path, shape: tuple[int, int] = (64, 64), **how: object) -> None:
+    with h5py.File(path, "w") as file:
+        for name, length in (("xspace", shape[1]), ("zspace", shape[0])):
+            axis = file.create_dataset(f"minc-2.0/dimensions/{name}", data=np.int32(0))
+            axis.attrs.update({"start": 0.0, "step": 0.02, "length": np.int32(length)})
+        image = file.create_dataset("minc-2.0/image/0/image", shape, "u1", **how)
+        image.attrs.update({"dimorder": np.bytes_("zspace,xspace"), "valid_range": np.array([0.0, 255.0])})
+        file["minc-2.0/image/0/image-min"], file["minc-2.0/image/0/image-max"] = 0.0, 255.0
+
+
+def minc_of_a_large_head(path: Path) -> None:
+    minc(path, (200_000, 200_000), chunks=(64, 64))
+
+
+def minc_of_a_swelling_chunk(path: Path) -> None:
+    """A chunk of 4096 x 4096 px whose stored bytes unpack to 2 GB."""
+    minc(path, (4096, 4096), chunks=(4096, 4096), compression="gzip")
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(bytes(2**24)) for _ in range(40)) + packer.flush()
+    with h5py.File(path, "r+") as file:
+        file["minc-2.0/image/0/image"].id.write_direct_chunk((0, 0), packed)
+
+
+def zarr_image(path: Path) -> None:
+    described(path, [{"path": "0"}])
+    array(path / "0", (2**40, 2**40), (512, 512))
+
+
+def zarr_of_one_chunk(path: Path) -> None:
+    described(path, [{"path": "0"}])
+    array(path / "0", (100_000, 100_000), (100_000, 100_000))
+
+
+def precomputed_of_one_chunk(path: Path) -> None:
+    scale = {"key": "0", "size": [9**6, 9**6, 1], "resolution": [1e3, 1e3, 1e3], "encoding": "raw"}
+    info = {"type": "image", "data_type": "uint8", "num_channels": 1}
+    path.mkdir()
+    (path / "info").write_text(json.dumps({**info, "scales": [{**scale, "chunk_sizes": [[9**6, 9**6, 1]]}]}))
+
+
+def described(path: Path, datasets: list[dict[str, object]]) -> None:
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    scaled = [{**one, "coordinateTransformations": [{"type": "scale", "scale": [1.0, 1.0]}]} for one in datasets]
+    ome = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": scaled}]}
+    zarr.create_group(path, zarr_format=3, attributes={"ome": ome})
+
+
+def array(path: Path, shape: tuple[int, int], chunk: tuple[int, int]) -> None:
+    kept = {"configuration": {"chunk_shape": chunk}, "name": "regular"}
+    head = {"zarr_format": 3, "node_type": "array", "shape": shape, "data_type": "uint8", "chunk_grid": kept}
+    head |= {
+        "chunk_key_encoding": {"name": "default"},
+        "fill_value": 0,
+        "codecs": [{"name": "bytes"}],
+        "attributes": {},
+    }
+    path.mkdir(parents=True)
+    (path / "zarr.json").write_text(json.dumps(head))
+
+
+def change(path: Path, tags: dict[int, int]) -> None:
+    """Overwrite tags of the first page by numbers."""
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        for code, value in tags.items():
+            file.pages.first.tags[code].overwrite(value, dtype="I")
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "said"),
+    [
+        ("1.png", png, "at most 100 Mpx are decoded at once"),
+        ("1.tif", tiff_of_one_tile, "at most 100 Mpx are decoded at once"),
+        ("1.tif", tiff_of_tiny_tiles, "from 1 to 20,000,000 tiles or strips"),
+        ("1.tif", tiff_of_a_large_jpeg, "at most 100 Mpx are decoded at once, but a tile of"),
+        ("1.mnc", minc_of_a_large_head, "at most 100 Mpx are decoded at once"),
+        ("1.mnc", minc_of_a_swelling_chunk, "a chunk of 16777216 bytes unpacks to more"),
+        ("1.ome.zarr", zarr_image, "levels of 1 to 10,000,000 px a side"),
+        ("1.ome.zarr", zarr_of_one_chunk, "at most 100 Mpx are decoded at once"),
+        ("1", precomputed_of_one_chunk, "at most 100 Mpx are decoded at once"),
+    ],
+)
+def test_an_image_that_would_fill_the_memory_is_refused(name: str, make: Maker, said: str, tmp_path: Path) -> None:
+    make(tmp_path / name)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=said):
+            open_pyramid(str(tmp_path / name)).levels[0].fetch(0, 8, 0, 8)
+        assert tracemalloc.get_traced_memory()[1] < MUCH
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_head_of_a_stream_says_what_decoding_it_would_fill() -> None:
+    image = np.zeros((20, 30, 3), np.uint8)
+    assert stream_shape(imagecodecs.jpeg8_encode(image)) == (20, 30, 3)
+    for kind in ("j2k", "jp2"):
+        assert stream_shape(imagecodecs.jpeg2k_encode(image, codecformat=kind)) == (20, 30, 3)
+    for junk in (b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8" + b"\xff" * 30, b"\xff\x4f\xff\x51", bytes(100)):
+        assert stream_shape(junk) is None
+
+
+def test_a_compression_whose_size_nobody_bounds_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "1.tif", np.zeros((64, 64), np.uint8), tile=(64, 64), compression="png")
+    with pytest.raises(InputError, match=r"must be stored plain, or by deflate, .*, but it is stored by PNG; convert"):
+        open_pyramid(str(tmp_path / "1.tif"))
+
+
+def test_a_page_of_one_pixel_is_no_level_of_a_large_image() -> None:
+    assert tiff._factor((10_000_000, 8_000_000), (1, 1)) == 0  # ten million factors fit it
+    assert tiff._factor((10_000_000, 8_000_000), (78_125, 62_500)) == 128
+
+
+def test_a_whole_section_has_a_largest_size() -> None:
+    large = Section(brain="A", id=1, spacing_um=0.1, shape_px=(10**7, 10**7), to_brain=coronal(0.0, 0.0, 0.0))
+    level = Level(factor=1.0, shape_px=large.shape_px, fetch=lambda *place: np.zeros((1, 1), np.uint8))
+    reader = PyramidReader(
+        location="x", section=large, open_pyramid=lambda where: Pyramid(levels=(level,), spacing_um=0.1)
+    )
+    with pytest.raises(InputError, match=r"at most 17 Gpx, but x at 0\.1 µm has 10000000 x 10000000"):
+        reader.whole(0.1)
+
+
+@pytest.mark.parametrize("kind", ["L", "I"])
+def test_a_label_image_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: str) -> None:
+    png(tmp_path / "1.png")
+    with pytest.raises(InputError, match=r"1\.png"):
+        read_label_image(tmp_path / "1.png", SECTION, {1: "a"})
+    Image.new(kind, (8, 8)).save(tmp_path / "1.tif")
+    change(tmp_path / "1.tif", {256: 100_000, 257: 100_000, 278: 100_000})
+    with pytest.raises(InputError, match="read whole and may have 400 Mpx"):
+        read_label_image(tmp_path / "1.tif", SECTION, {1: "a"})
+
+
+def gifti(dims: tuple[int, ...], data: str, encoding: str = "GZipBase64Binary", more: str = "") -> bytes:
+    shape = " ".join(f'Dim{k}="{size}"' for k, size in enumerate(dims))
+    return (
+        f'<?xml version="1.0"?><GIFTI Version="1.0" NumberOfDataArrays="1"><DataArray Intent="NIFTI_INTENT_NONE" '
+        f'DataType="NIFTI_TYPE_FLOAT32" ArrayIndexingOrder="RowMajorOrder" Dimensionality="{len(dims)}" {shape} '
+        f'Encoding="{encoding}" Endian="LittleEndian" {more}><Data>{data}</Data></DataArray></GIFTI>'
+    ).encode()
+
+
+def test_a_gifti_array_is_held_against_its_shape(tmp_path: Path) -> None:
+    path = tmp_path / "a.func.gii"
+    path.write_bytes(gifti((3,), base64.b64encode(zlib.compress(np.arange(3, dtype="<f4").tobytes())).decode()))
+    np.testing.assert_array_equal(load_gifti(path).darrays[0].data, [0, 1, 2])
+    bomb = base64.b64encode(zlib.compress(bytes(2**27), 9)).decode()
+    for content in (gifti((3,), bomb), gifti((2**31, 2**31), "AAAA"), gifti((-3,), "AAAA"), gifti((), "AAAA", "??")):
+        path.write_bytes(content)
+        tracemalloc.start()
+        with pytest.raises(InputError, match=r"a\.func\.gii must be a whole GIfTI file"):
+            load_gifti(path)
+        assert tracemalloc.get_traced_memory()[1] < MUCH
+        tracemalloc.stop()
+
+
+def test_gifti_data_in_another_file_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(12))
+    path = tmp_path / "in" / "a.func.gii"
+    path.parent.mkdir()
+    path.write_bytes(gifti((3,), "", "ExternalFileBinary", 'ExternalFileName="../secret" ExternalFileOffset="0"'))
+    with pytest.raises(InputError, match=r"its data lie in another file, '\.\./secret'"):
+        load_gifti(path)
+
+
+def test_a_zipped_gifti_is_read_no_further_than_a_surface_goes(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("gennari.sources.gifti.MAX_BYTES", 2**20)
+    (tmp_path / "a.gii.gz").write_bytes(gzip.compress(b"<GIFTI>" + b" " * 2**21))
+    with pytest.raises(InputError, match="it holds more than 1 MB"):
+        load_gifti(tmp_path / "a.gii.gz")
+
+
+def test_entities_that_grow_without_end_are_refused(tmp_path: Path) -> None:
+    entities = "".join(f'<!ENTITY a{k + 1} "{f"&a{k};" * 10}">' for k in range(12))
+    text = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "aaaaaaaaaa">{entities}]><GIFTI><MetaData><MD><Name>&a12;'
+    (tmp_path / "a.surf.gii").write_text(text)
+    with pytest.raises(InputError, match="must be a whole GIfTI file"):
+        read_surface(tmp_path / "a.surf.gii")
+
+
+def test_a_volume_is_held_against_its_file(tmp_path: Path) -> None:
+    small = nib.Nifti1Image(np.zeros((4, 4, 4), np.float32), np.eye(4))
+    for name in ("a.nii", "a.nii.gz"):
+        small.to_filename(tmp_path / name)
+        raw = bytearray((gzip.decompress if name.endswith("gz") else bytes)((tmp_path / name).read_bytes()))
+        changed = {
+            "shape": (40, struct.pack("<8h", 3, 700, 700, 700, 1, 1, 1, 1)),
+            "begin": (108, struct.pack("<f", 1e9)),
+        }
+        for what, (place, value) in changed.items():
+            spoilt = raw[:place] + value + raw[place + len(value) :]
+            (tmp_path / name).write_bytes(gzip.compress(spoilt) if name.endswith("gz") else spoilt)
+            said = "must hold whole voxels" if what == "shape" else "said to begin at byte"
+            with pytest.raises(InputError, match=said):
+                open_volume(tmp_path / name)
+
+
+def test_a_volume_of_other_numbers_or_another_ending_is_refused(tmp_path: Path) -> None:
+    nib.Nifti1Image(np.zeros((4, 4, 4), np.complex64), np.eye(4)).to_filename(tmp_path / "a.nii")
+    with pytest.raises(InputError, match="voxels of one number"):
+        open_volume(tmp_path / "a.nii")
+    (tmp_path / "a.mgz").write_bytes(b"x")
+    with pytest.raises(InputError, match="its name has another ending"):
+        open_volume(tmp_path / "a.mgz")
+
+
+def test_surfaces_of_absurd_counts_are_refused(tmp_path: Path) -> None:
+    head = b"\xff\xff\xfecreated by nobody\n\n" + struct.pack(">ii", 2**31 - 1, 2**31 - 1)
+    (tmp_path / "lh.pial").write_bytes(head)
+    with pytest.raises(InputError, match="must be a whole FreeSurfer surface"):
+        read_freesurfer(tmp_path / "lh.pial")
+    (tmp_path / "a.obj").write_bytes(b"P 0.3 0.3 0.4 10 1 3\n" + b"0 " * 18 + b"\n2000000000\n0 1 1 1 1\n3\n0 1 2\n")
+    with pytest.raises(InputError, match="3 vertices and 2000000000 triangles that it speaks of"):
+        read_mni_obj(tmp_path / "a.obj")
+    (tmp_path / "b.obj").write_bytes(b"P 0.3 0.3 0.4 10 1 nan\n0 0 0\n")
+    with pytest.raises(InputError, match="finite numbers"):
+        read_mni_obj(tmp_path / "b.obj")
+
+
+def test_maps_per_vertex_of_absurd_counts_are_refused(tmp_path: Path) -> None:
+    table = struct.pack(">iii", 1, -2, 2**31 - 1)
+    (tmp_path / "a.annot").write_bytes(struct.pack(">iii", 1, 0, 0) + table)
+    with pytest.raises(InputError, match="a table of"):
+        read_vertex_map(tmp_path / "a.annot", None)
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<i8", "fortran_order": False, "shape": (2**40,)})
+    (tmp_path / "a.npy").write_bytes(head.getvalue())
+    with pytest.raises(InputError, match="one whole number a vertex, but reading it fails"):
+        read_vertex_map(tmp_path / "a.npy", {1: "a"})
+    np.save(tmp_path / "b.npy", np.array([1.0, 1e300]))
+    with pytest.raises(InputError, match="one whole number a vertex, got"):
+        read_vertex_map(tmp_path / "b.npy", {1: "a"})
+
+
+def test_arrays_in_a_zip_are_held_against_their_heads(tmp_path: Path, monkeypatch) -> None:
+    np.savez(tmp_path / "a.npz", x=np.arange(3), y=np.ones((2, 2)))
+    assert {name: value.tolist() for name, value in read_npz(tmp_path / "a.npz").items()} == {
+        "x": [0, 1, 2],
+        "y": [[1, 1], [1, 1]],
+    }
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<i8", "fortran_order": False, "shape": (2**40,)})
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("x.npy", head.getvalue() + bytes(8))
+    with pytest.raises(InputError, match=r"x\.npy is no array of \(1099511627776,\) int64"):
+        read_npz(tmp_path / "b.npz")
+    monkeypatch.setattr("gennari.sources.arrays.MAX_BYTES", 100)
+    with pytest.raises(InputError, match="its arrays take more than"):
+        read_npz(tmp_path / "a.npz")
+
+
+def test_a_table_of_absurdly_many_rows_is_refused(tmp_path: Path, monkeypatch) -> None:
+    write_rows(tmp_path / "a.parquet", [{"x": 1}, {"x": 2}])
+    assert read_rows(tmp_path / "a.parquet") == [{"x": 1}, {"x": 2}]
+    monkeypatch.setattr("gennari.sources.tables.MAX_ROWS", 1)
+    with pytest.raises(InputError, match=r"may have 1 rows, but .* has 2"):
+        read_rows(tmp_path / "a.parquet")
+
+
+SWELLING = """
+import resource, sys
+from gennari.errors import InputError
+from gennari.sources.sections import open_pyramid
+level = open_pyramid(sys.argv[1]).levels[0]
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    level.fetch(0, 64, 0, 64)
+except InputError as error:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, error)
+"""
+
+
+def test_a_chunk_that_swells_is_read_no_further_than_its_shape(tmp_path: Path) -> None:
+    """What we rely on tensorstore for: it decodes as many bytes as a chunk has pixels."""
+    described(tmp_path / "1.ome.zarr", [{"path": "0"}])
+    group = zarr.open_group(tmp_path / "1.ome.zarr")
+    group.create_array("0", shape=(64, 64), dtype="uint8", chunks=(64, 64), compressors=ZstdCodec(level=1))[:] = 7
+    (chunk,) = (path for path in (tmp_path / "1.ome.zarr" / "0" / "c").rglob("*") if path.is_file())
+    chunk.write_bytes(imagecodecs.zstd_encode(bytes(2**28), level=1))
+    assert chunk.stat().st_size < 2**16
+    command = [sys.executable, "-c", SWELLING, str(tmp_path / "1.ome.zarr")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    taken_kb, said = done.stdout.split(maxsplit=1)
+    assert "must hold whole chunks, but one is damaged" in said
+    assert int(taken_kb) < MUCH // 1024
