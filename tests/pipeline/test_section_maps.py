@@ -93,9 +93,7 @@ def test_a_section_that_cannot_be_read_is_named_and_the_others_are_done(run, tic
     shutil.rmtree(run.path("tasks"))
     brain, section = _all(run)[0]
     shutil.rmtree(run.dataset.brain(brain).image_path(section))
-    with pytest.raises(
-        InputError, match=rf"1 of 4 sections of segment failed, .*: {brain} {section}: "
-    ):
+    with pytest.raises(InputError, match=rf"1 of 4 sections of segment failed, .*: {brain} {section}: "):
         segment_stage(run, ticks.append)
     assert segmented == _all(run)
     assert not is_finished(run, "segment")
