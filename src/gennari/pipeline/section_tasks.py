@@ -171,7 +171,9 @@ def _run(work: SectionWork, left: Sequence[SectionTask], choice: ExecutorChoice,
 
 
 def _has_receipt(work: SectionWork, task: SectionTask) -> bool:
-    return made_by(work.root, work.path(task, RECEIPT), work.code, work.weights) is not None
+    """As `is_finished`, but without reading inputs again: it was, or another process said so, a moment ago."""
+    receipt = made_by(work.root, work.path(task, RECEIPT), work.code, work.weights)
+    return receipt is not None and set(task.outputs) <= set(receipt.outputs)
 
 
 def _made(work: SectionWork, task: SectionTask, threads: int, now: Now) -> TaskReceipt:
