@@ -1,18 +1,15 @@
 """Many independent tasks on local processes: callables in, results out; knows nothing of brains."""
 
-import multiprocessing
 import os
-import signal
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection
 from typing import NamedTuple, TypeVar, cast
 
 from gennari.errors import InputError, Interrupted
+from gennari.workers import Workers
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -99,8 +96,9 @@ def run_tasks(
 ) -> list[Result]:
     """Apply `function` to each task and return the results in the order of the tasks.
 
-    A task that raises does not stop the others: all are run, then the failed ones are named. With more than one worker
-    (or an executor) function, tasks and results must be picklable and a script needs its `if __name__ == "__main__"`.
+    A task that raises, or whose worker is killed, does not stop the others: all are run, then those that failed are
+    named. With more than one worker (or an executor) function, tasks and results must be picklable and a script needs
+    its `if __name__ == "__main__"`.
     Where this call is left by an exception, or this process dies, its workers are sent SIGTERM: a training among them
     saves its step, all else ends.
 
@@ -126,14 +124,15 @@ def run_tasks(
     values: list[Result | None] = [None] * len(tasks)
     failures: list[Failure] = []
     finished = _in_pool(function, tasks, workers, executor) if executor or workers > 1 else _here(function, tasks)
-    for done, (index, (value, error)) in enumerate(finished, start=1):
-        values[index] = value
-        if error:
-            failures.append(Failure(index=index, task=name(tasks[index]), **error._asdict()))
-        elif keep:
-            keep(tasks[index], cast(Result, value))
-        if tick:
-            tick(Tick(stage, done, len(tasks), name(tasks[index]) + (f" failed ({error.reason})" if error else "")))
+    with closing(finished):  # at once, not when the error that leaves this is forgotten
+        for done, (index, (value, error)) in enumerate(finished, start=1):
+            values[index] = value
+            if error:
+                failures.append(Failure(index=index, task=name(tasks[index]), **error._asdict()))
+            elif keep:
+                keep(tasks[index], cast(Result, value))
+            if tick:
+                tick(Tick(stage, done, len(tasks), name(tasks[index]) + (f" failed ({error.reason})" if error else "")))
     if failures:
         raise _summary(sorted(failures, key=lambda failure: failure.index), values, stage)
     return cast(list[Result], values)
@@ -171,14 +170,17 @@ def described(error: BaseException) -> ErrorWords:
     return ErrorWords(reason, "".join(traceback.format_exception(error)), bad_input, interrupted)
 
 
-def _here(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, _Outcome[Result]]]:
+_Finished = Generator[tuple[int, _Outcome[Result]], None, None]
+
+
+def _here(function: Callable[[Task], Result], tasks: Sequence[Task]) -> _Finished[Result]:
     for index, task in enumerate(tasks):
         yield index, _attempt(function, task)
 
 
 def _in_pool(
     function: Callable[[Task], Result], tasks: Sequence[Task], workers: int, executor: Executor | None
-) -> Iterator[tuple[int, _Outcome[Result]]]:
+) -> _Finished[Result]:
     with _opened(executor, min(workers, len(tasks) or 1)) as pool:
         futures: dict[Future[_Outcome[Result]], int] = {
             pool.submit(_attempt, function, task): index for index, task in enumerate(tasks)
@@ -197,27 +199,13 @@ def _opened(executor: Executor | None, workers: int) -> Iterator[Executor]:
     if executor is not None:
         yield executor
         return
-    # spawn: a forked child would inherit locks of torch's and numba's threads
-    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
-        try:
-            yield pool
-        except BaseException:  # leaving the pool waits for what runs, which may be a training of an hour
-            for worker in set(multiprocessing.active_children()) - others:
-                worker.terminate()
-            raise
-
-
-def end_with_parent() -> None:
-    """Have this worker sent SIGTERM when its parent is gone: it would wait for tasks for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "runs in workers only"
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True, name="end with parent").start()
+    pool = Workers(workers)
+    try:
+        yield pool
+    except BaseException:  # else we would wait for what runs, which may be a training of an hour
+        pool.terminate()
+        raise
+    pool.shutdown()
 
 
 def _summary(

@@ -7,7 +7,7 @@ import pytest
 
 from gennari.errors import InputError
 from gennari.pipeline.executors import HERE, ExecutorChoice, open_executor
-from gennari.pipeline.workers import WorkerDied
+from gennari.workers import WorkerDied
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from toys import calls, order, spread, toy, whole
+from toys import calls, leave_number, order, spread, toy, whole
 
 from gennari.errors import InputError, Interrupted
 from gennari.execute import Tick, silent, usable_cores
@@ -129,3 +129,18 @@ def test_a_receipt_comes_after_the_outputs_stand(tmp_path):
     doing.join()
     assert whole(tmp_path) == [0]
     assert is_finished(work, tasks[0])
+
+
+def test_a_part_that_left_less_than_is_asked_for_now_is_not_the_whole(tmp_path):
+    work, tasks = toy(tmp_path, count=2)
+    assert not run_sections(work, tasks, spread(part="2/2"), silent)
+    more = [type(task)(brain="A", section=task.section, outputs=("shared.txt", *task.outputs)) for task in tasks]
+
+    def leave_more(brain: str, section: int, threads: int) -> list:
+        (tmp_path / "shared.txt").touch()
+        return [*leave_number(tmp_path, brain, section, threads), tmp_path / "shared.txt"]
+
+    asking = type(work)(**{**vars(work), "function": leave_more})
+    assert not run_sections(asking, more, spread(part="1/2"), silent)
+    assert run_sections(asking, more, spread(part="2/2"), silent)
+    assert calls(tmp_path) == [1, 0, 1]

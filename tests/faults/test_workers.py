@@ -16,7 +16,7 @@ from gennari.errors import InputError, Interrupted
 from gennari.execute import Failure, TasksFailed, silent
 from gennari.pipeline.section_tasks import run_sections
 from gennari.pipeline.task_records import CLAIM, FAILURE, RECEIPT, TaskFailure, TaskReceipt, is_finished, read_record
-from gennari.pipeline.workers import WorkerDied, Workers
+from gennari.workers import WorkerDied, Workers
 
 
 def _reason(root: Path, section: int) -> str:
@@ -154,7 +154,7 @@ def test_terminated_workers_do_not_finish_what_they_hold():
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_workers_end_with_the_process_that_asks(tmp_path, number):
     program = (
-        "import os, sys, time\nfrom gennari.pipeline.workers import Workers\n"
+        "import os, sys, time\nfrom gennari.workers import Workers\n"
         "if __name__ == '__main__':\n"
         "    workers = Workers(1)\n"
         "    print(workers.submit(os.getpid).result(), flush=True)\n"

@@ -77,3 +77,14 @@ def test_leftovers_of_killed_writers_are_removed_and_nothing_else(tmp_path: Path
     (tmp_path / ".part-89abcdef-a.txt").mkdir()
     remove_leftovers(tmp_path / "a.txt")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+
+
+def test_a_folder_that_was_being_replaced_goes_once_its_replacement_stands(tmp_path: Path):
+    old = tmp_path / ".part-0123abcd-maps.old"
+    old.mkdir()
+    remove_leftovers(tmp_path / "maps")
+    assert old.exists(), "it is the only one"
+    (tmp_path / "maps").mkdir()
+    (tmp_path / ".part-0123abcd-maps").mkdir()
+    remove_leftovers(tmp_path / "maps")
+    assert [path.name for path in tmp_path.iterdir()] == ["maps"]

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from gennari.errors import InputError
 from gennari.pipeline.slurm import submitted
-from gennari.pipeline.workers import Workers
+from gennari.workers import Workers
 
 CONNECT_S = 30
 """How long a Dask scheduler may take to answer."""

@@ -24,6 +24,7 @@ from gennari.pipeline.task_records import (
     TaskReceipt,
     is_finished,
     made_by,
+    read_record,
     utc_now,
 )  # fmt: skip
 from gennari.sources.atomic import remove_leftovers, write_json
@@ -84,7 +85,9 @@ def run_sections(
         TasksFailed: sections failed for another reason.
     """
     sections = tuple((task.brain, task.section) for task in tasks)
-    write_json(work.folder / PLAN, Plan(stage=work.stage, code=work.code, weights=work.weights, sections=sections))
+    plan = Plan(stage=work.stage, code=work.code, weights=work.weights, sections=sections)
+    if read_record(work.folder / PLAN, Plan) != plan:
+        write_json(work.folder / PLAN, plan)
     mine = spread.part.of(tasks)
     left = [task for task in mine if not is_finished(work, task)]
     before = len(mine) - len(left)
@@ -158,7 +161,8 @@ def _run(work: SectionWork, left: Sequence[SectionTask], choice: ExecutorChoice,
         except TasksFailed as failed:
             lost = [(left[failure.index], failure) for failure in failed.failures]
             for task, failure in lost:  # a worker that died could not say so itself
-                if not work.path(task, FAILURE).exists() and not is_finished(work, task):
+                record = read_record(work.path(task, FAILURE), TaskFailure)
+                if (record is None or record.reason != failure.reason) and not is_finished(work, task):
                     words = ErrorWords(failure.reason, failure.trace, failure.bad_input, failure.interrupted)
                     with suppress(OSError):  # as in `do_section`
                         leave_failure(work, task, words, now)
@@ -167,7 +171,9 @@ def _run(work: SectionWork, left: Sequence[SectionTask], choice: ExecutorChoice,
 
 
 def _has_receipt(work: SectionWork, task: SectionTask) -> bool:
-    return made_by(work.root, work.path(task, RECEIPT), work.code, work.weights) is not None
+    """As `is_finished`, but without reading inputs again: it was, or another process said so, a moment ago."""
+    receipt = made_by(work.root, work.path(task, RECEIPT), work.code, work.weights)
+    return receipt is not None and set(task.outputs) <= set(receipt.outputs)
 
 
 def _made(work: SectionWork, task: SectionTask, threads: int, now: Now) -> TaskReceipt:

@@ -58,7 +58,7 @@ def remove_leftovers(path: Path) -> None:
     So is a folder that was being replaced, unless it is the only one: then its replacement never came.
     """
     stem = f"{_PART}????????-{glob.escape(Path(path).name)}"
-    for leftover in [*path.parent.glob(stem), *(path.parent.glob(f"{stem}.old") if path.exists() else ())]:
+    for leftover in [*path.parent.glob(stem), *(path.parent.glob(f"{stem}.old") if path.is_dir() else ())]:
         _remove(leftover)
 
 

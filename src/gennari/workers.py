@@ -1,6 +1,7 @@
-"""Local worker processes of which one may die: only the task that it held is lost, and the rest goes on."""
+"""Local worker processes of which one may die: only the call that it held is lost, and the rest goes on."""
 
 import multiprocessing
+import os
 import queue
 import signal
 import threading
@@ -10,8 +11,6 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple, ParamSpec, TypeVar, cast
-
-from gennari.execute import end_with_parent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -130,7 +129,7 @@ class _Lane:
                 raise WorkerDied("its worker process was ended")
             if self._worker is None or not self._worker.process.is_alive():
                 ours, theirs = connection.Pipe()
-                process = _SPAWN.Process(target=_serve, args=(theirs,), daemon=True)
+                process = _SPAWN.Process(target=_serve, args=(theirs,))
                 process.start()
                 theirs.close()  # so that our end says so when theirs is gone
                 self._worker = _Worker(process, cast(connection.Connection, ours))
@@ -154,7 +153,7 @@ def _ending(exit_code: int | None) -> str:
 def _serve(pipe: connection.Connection) -> None:
     """A worker's life: calls in, answers out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; our parent ends us if it wants to
-    end_with_parent()
+    _end_with_parent()
     while True:
         try:
             work = pipe.recv()
@@ -171,3 +170,15 @@ def _serve(pipe: connection.Connection) -> None:
             pipe.send(answer)
         except Exception as error:  # neither does every value survive pickling
             pipe.send((False, RuntimeError(f"{type(error).__name__}: {error}")))
+
+
+def _end_with_parent() -> None:
+    """Have this worker sent SIGTERM when its parent is gone: it would end its call, of an hour perhaps, for nobody."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "runs in workers only"
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="end with parent").start()
