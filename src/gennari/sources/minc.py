@@ -205,7 +205,7 @@ def _check_stored(file: h5py.File, place: str) -> None:
         raise ValueError(f"{place} must be stored in the file itself")
     if stored.dtype.kind not in "iuf":
         raise ValueError(f"{place} holds {stored.dtype} instead of numbers")
-    if not place.endswith("/image") and stored.size > MAX_BLOCK_PX // 100:
+    if not place.endswith("/image") and math.prod(stored.shape) > MAX_BLOCK_PX // 100:
         raise ValueError(f"{place} holds {stored.size} values")
 
 
