@@ -278,3 +278,14 @@ def test_compound_paths_in_compound_paths_without_end_are_refused(tmp_path: Path
     (tmp_path / "1.json").write_text(json.dumps([{"annotation": {"path": path, "name": "a"}}]))
     with pytest.raises(InputError, match="must be"):
         read_drawings(tmp_path / "1.json", small, None)
+
+
+def test_an_ome_zarr_of_several_label_images_or_of_no_numbers_is_refused(tmp_path: Path, small: Section) -> None:
+    root = zarr.create_group(tmp_path / "1.zarr", zarr_format=2)
+    root.attrs["multiscales"] = [{"datasets": [{"path": "0"}]}]
+    root.create_array("0", data=np.zeros((40, 60), np.float32))
+    with pytest.raises(InputError, match="label image of whole numbers, but it holds float32"):
+        read_drawings(tmp_path / "1.zarr", small, {1: "a"})
+    root.create_group("labels", attributes={"labels": ["a", "b"]})
+    with pytest.raises(InputError, match="has the label images a, b; name one of them in the path"):
+        read_drawings(tmp_path / "1.zarr", small, {1: "a"})
