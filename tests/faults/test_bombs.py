@@ -28,6 +28,8 @@ from gennari.frames import coronal
 from gennari.records import Section
 from gennari.sources import tiff
 from gennari.sources.arrays import read_npz
+from gennari.sources.cells import read_cells
+from gennari.sources.drawing_files import read_drawings
 from gennari.sources.embedded import stream_shape
 from gennari.sources.freesurfer import read_freesurfer
 from gennari.sources.gifti import load_gifti, read_surface
@@ -167,7 +169,12 @@ def test_the_head_of_a_stream_says_what_decoding_it_would_fill() -> None:
     assert stream_shape(imagecodecs.jpeg8_encode(image)) == (20, 30, 3)
     for kind in ("j2k", "jp2"):
         assert stream_shape(imagecodecs.jpeg2k_encode(image, codecformat=kind)) == (20, 30, 3)
-    for junk in (b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8" + b"\xff" * 30, b"\xff\x4f\xff\x51", bytes(100)):
+    hidden = imagecodecs.jpeg2k_encode(image, codecformat="jp2")
+    box = struct.pack(">I4s", 60, b"xml ") + imagecodecs.jpeg2k_encode(image[:4, :4], codecformat="j2k")[:52]
+    assert stream_shape(hidden[:12] + box + hidden[12:]) == (20, 30, 3)  # not what another box holds
+    late = b"\xff\xd8\0" + imagecodecs.jpeg8_encode(image)[2:]  # a decoder would find the head behind the junk
+    beginnings = (b"", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8" + b"\xff" * 30, b"\xff\x4f\xff\x51", bytes(100))
+    for junk in (late, *beginnings):
         assert stream_shape(junk) is None
 
 
@@ -351,7 +358,27 @@ def test_a_chunk_that_swells_is_read_no_further_than_its_shape(tmp_path: Path) -
     chunk.write_bytes(imagecodecs.zstd_encode(bytes(2**28), level=1))
     assert chunk.stat().st_size < 2**16
     command = [sys.executable, "-c", SWELLING, str(tmp_path / "1.ome.zarr")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True)
     taken_kb, said = done.stdout.split(maxsplit=1)
     assert "must hold whole chunks, but one is damaged" in said
     assert int(taken_kb) < MUCH // 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "read"),
+    [
+        ("a.obj", "mni_obj", read_mni_obj),
+        ("lh.pial", "freesurfer", read_freesurfer),
+        ("a.annot", "vertex_maps", lambda path: read_vertex_map(path, None)),
+        ("a.txt", "vertex_maps", lambda path: read_vertex_map(path, {1: "a"})),
+        ("a.csv", "cells", lambda path: read_cells(path, "a table")),
+        ("a.geojson", "drawings", lambda path: read_drawings(path, SECTION, None)),
+    ],
+)
+def test_a_file_that_is_larger_than_any_of_its_kind_is_refused(
+    name: str, module: str, read: Maker, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(f"gennari.sources.{module}.MAX_BYTES", 3)
+    (tmp_path / name).write_bytes(b"P 1 2")
+    with pytest.raises(InputError, match=r"may take|it takes"):
+        read(tmp_path / name)

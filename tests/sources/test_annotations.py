@@ -9,6 +9,7 @@ from shapely.geometry import MultiPolygon, Polygon, box
 
 from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet, Section
+from gennari.sources import annotations
 from gennari.sources.annotations import (
     Annotated,
     annotated_classes,
@@ -155,3 +156,25 @@ def test_a_missing_or_truncated_annotation_is_named(tmp_path: Path, label_set: L
     path.write_text(path.read_text()[:80])
     with pytest.raises(InputError, match=r"a\.geojson must be whole JSON"):
         read_annotation(path, label_set)
+
+
+def _one(path: Path, *rings: list[list[float]]) -> Path:
+    feature = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": rings}}
+    feature["properties"] = {"classification": {"name": "hOc1"}}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    return path
+
+
+def test_outlines_that_run_up_and_down_without_end_are_refused(section, label_set, tmp_path, monkeypatch) -> None:
+    pieces = read_annotation(_one(tmp_path / "a.geojson", [[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]), label_set)
+    monkeypatch.setattr(annotations, "MAX_CROSSED_ROWS", 18)
+    assert (rasterise(pieces, section, section.spacing_um) != IGNORE).sum() == 81
+    monkeypatch.setattr(annotations, "MAX_CROSSED_ROWS", 17)
+    with pytest.raises(InputError, match="may cross 17 rows of pixels in all"):
+        rasterise(pieces, section, section.spacing_um)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e9, 10**400])
+def test_coordinates_that_are_no_places_are_refused(label_set, tmp_path, bad) -> None:
+    with pytest.raises(InputError, match=r"feature 0 of .* must be"):
+        read_annotation(_one(tmp_path / "a.geojson", [[0, 0], [9, 0], [bad, 9], [0, 9], [0, 0]]), label_set)

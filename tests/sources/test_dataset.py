@@ -219,3 +219,33 @@ def test_the_fingerprint_follows_the_index_and_not_the_place(dataset: Dataset, t
     manifest = dataset.brain("A").manifest
     write_brain_manifest(tmp_path, manifest.model_copy(update={"geometry": "others"}))
     assert fingerprint(open_dataset(tmp_path)) != before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"id": 10_000_000}, "'sections.0.id' does not fit"),
+        ({"shape_px": [0, 5]}, "'sections.0.shape_px.0' does not fit"),
+        ({"shape_px": [10**8, 5]}, "'sections.0.shape_px.0' does not fit"),
+        ({"spacing_um": 1e5}, "at most 1000 mm wide"),
+        ({"spacing_um": 1e-9}, "at most 1000 mm wide"),
+        ({"affine": [[float("inf")] * 4] * 4}, "'sections.0.affine.0.0' does not fit"),
+    ],
+)
+def test_sections_that_cannot_be_are_refused(dataset: Dataset, changes: dict, said: str) -> None:
+    path = brain_folder(dataset.root, "A") / "brain.json"
+    index = json.loads(path.read_text())
+    index["sections"][0].update(changes)
+    path.write_text(json.dumps(index))
+    with pytest.raises(InputError, match=said):
+        _ = dataset.brain("A").sections
+
+
+def test_a_label_set_fits_a_byte(dataset: Dataset) -> None:
+    path = dataset.root / "dataset.json"
+    index = json.loads(path.read_text())
+    many = {"names": [f"a{k}" for k in range(256)], "colours": ["#000000"] * 256, "first_area": 0}
+    for labels in (many, {"names": ["a"], "colours": ["#000000"], "first_area": 2}):
+        path.write_text(json.dumps({**index, "label_set": labels}))
+        with pytest.raises(InputError, match="a label set has at most 255 classes, areas last"):
+            open_dataset(dataset.root)

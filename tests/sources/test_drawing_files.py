@@ -247,3 +247,45 @@ def test_a_place_without_annotations_is_refused(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none"):
         with pytest.raises(InputError, match="there are none"):
             drawing_files(place)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("x,polygon,0,1,1\n", "must hold numbers of shapes and places"),
+        ("0,polygon,0,wide,1\n", "must hold numbers of shapes and places"),
+        ("0,ellipse,0,1,1\n0,ellipse,1,1,9\n0,ellipse,2,9,9\n", "must have four corners, got 3"),
+    ],
+)
+def test_napari_shapes_of_something_else_are_refused(tmp_path: Path, small: Section, row: str, said: str) -> None:
+    (tmp_path / "1.csv").write_text("index,shape-type,vertex-index,axis-0,axis-1\n" + row)
+    with pytest.raises(InputError, match=said):
+        read_drawings(tmp_path / "1.csv", small, None)
+
+
+@pytest.mark.parametrize("segment", [[1, 2, 3], [[1, 2]] * 4, [1e9, 0], [10**400, 0], [], "x", [[[1]]]])
+def test_microdraw_segments_of_something_else_are_refused(tmp_path: Path, small: Section, segment: object) -> None:
+    path = ["Path", {"segments": [[1, 1], [5, 1], segment], "closed": True}]
+    (tmp_path / "1.json").write_text(json.dumps([{"annotation": {"path": path, "name": "a"}}]))
+    with pytest.raises(InputError, match=r"region 0 of .* must be a Path or CompoundPath"):
+        read_drawings(tmp_path / "1.json", small, None)
+
+
+def test_compound_paths_in_compound_paths_without_end_are_refused(tmp_path: Path, small: Section) -> None:
+    path: list[object] = ["Path", {"segments": []}]
+    for _ in range(300):
+        path = ["CompoundPath", {"children": [path]}]
+    (tmp_path / "1.json").write_text(json.dumps([{"annotation": {"path": path, "name": "a"}}]))
+    with pytest.raises(InputError, match="must be"):
+        read_drawings(tmp_path / "1.json", small, None)
+
+
+def test_an_ome_zarr_of_several_label_images_or_of_no_numbers_is_refused(tmp_path: Path, small: Section) -> None:
+    root = zarr.create_group(tmp_path / "1.zarr", zarr_format=2)
+    root.attrs["multiscales"] = [{"datasets": [{"path": "0"}]}]
+    root.create_array("0", data=np.zeros((40, 60), np.float32))
+    with pytest.raises(InputError, match="label image of whole numbers, but it holds float32"):
+        read_drawings(tmp_path / "1.zarr", small, {1: "a"})
+    root.create_group("labels", attributes={"labels": ["a", "b"]})
+    with pytest.raises(InputError, match="has the label images a, b; name one of them in the path"):
+        read_drawings(tmp_path / "1.zarr", small, {1: "a"})

@@ -135,3 +135,22 @@ def test_what_is_decoded_at_once_is_limited() -> None:
         check_block((10_000, 10_001), "a tile", "cut it")
     with pytest.raises(InputError):
         check_block((2**40, 2**40), "a tile", "cut it")  # no overflow
+
+
+@pytest.mark.parametrize(
+    ("shapes", "spacing_um", "said"),
+    [
+        ([], 1.0, "levels of 1 to 10,000,000 px a side"),
+        ([(0, 5)], 1.0, "levels of 1 to 10,000,000 px a side"),
+        ([(5, 5), (10_000_001, 5)], 1.0, "levels of 1 to 10,000,000 px a side"),
+        ([(5, 5)], 0.0, "pixel size lies above 0"),
+        ([(5, 5)], float("inf"), "pixel size lies above 0"),
+        ([(5, 5)], float("nan"), "pixel size lies above 0"),
+    ],
+)
+def test_levels_that_cannot_be_a_sections_are_refused(shapes, spacing_um, said) -> None:
+    levels = tuple(
+        Level(factor=1.0, shape_px=shape, fetch=lambda *place: np.zeros((1, 1), np.uint8)) for shape in shapes
+    )
+    with pytest.raises(InputError, match=said):
+        Pyramid(levels=levels, spacing_um=spacing_um)

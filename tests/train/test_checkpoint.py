@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from gennari.errors import InputError
 from gennari.nets import weights
 from gennari.train.checkpoint import Checkpoint, Progress, optimiser_state, read_checkpoint, write_checkpoint
 from gennari.train.guard import Level
@@ -102,3 +103,21 @@ def test_a_rank_that_the_saved_run_did_not_have_starts_its_generators_anew(tmp_p
     assert store.load(nn.Linear(2, 2))[2] is not None
     monkeypatch.setattr(type(cpu), "global_rank", 1)
     assert store.load(nn.Linear(2, 2))[2] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "progress"),
+    [
+        ("net.a", "{"),
+        ("net.a", "[]"),
+        ("net.a", "{}"),
+        ("nothing", "{}"),
+        ("optimiser.x.y", '{"rows": [], "level": {}}'),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, name: str, progress: str):
+    weights.write_tensors(
+        tmp_path / "c.safetensors", {name: torch.zeros(1)}, {"fingerprint": "x", "progress": progress}
+    )
+    with pytest.raises(InputError, match="must be a checkpoint that gennari wrote"):
+        read_checkpoint(tmp_path / "c.safetensors", "x")

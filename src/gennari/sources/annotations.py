@@ -19,7 +19,7 @@ from gennari.sources.outlines import mask_polygons
 from gennari.surface.contours import fill_box
 
 MAX_CROSSED_ROWS = 2_000_000_000
-"""How many rows of pixels the outlines of one annotation may cross in all: some ten seconds of filling."""
+"""How many rows of pixels the outlines of one annotation may cross in all, which is what filling them takes."""
 
 
 class Annotated(NamedTuple):
@@ -100,9 +100,7 @@ def rasterise(annotated: Sequence[Annotated], section: Section, spacing_um: floa
     crossed = 0.0
     for piece in annotated:
         rings = [ring * scale for ring in _rings(piece.geometry)]
-        crossed += sum(
-            float(abs(np.diff(np.clip(ring[:, 0], 0, shape[0]), append=ring[:1, 0])).sum()) for ring in rings
-        )
+        crossed += sum(_crossed_rows(ring, shape[0]) for ring in rings)
         if crossed > MAX_CROSSED_ROWS:
             raise InputError(
                 f"the outlines drawn on section {section.id} of {section.brain} may cross {MAX_CROSSED_ROWS:,} rows of "
@@ -129,6 +127,11 @@ def from_labels(
         raise ValueError(f"labels must index the label set (0 <= i < {len(label_set.names)}), got {classes[-1]}")
     scale = spacing_um / section.spacing_um
     return [Annotated(index, mask_polygons(labels == index, scale)) for index in classes]
+
+
+def _crossed_rows(ring: Float[np.ndarray, "_ 2"], height: int) -> float:
+    rows = np.clip(ring[:, 0], 0, height)
+    return float(abs(rows - np.roll(rows, -1)).sum())
 
 
 def _rings(geometry: Polygon | MultiPolygon) -> list[Float[np.ndarray, "_ 2"]]:

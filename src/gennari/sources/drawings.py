@@ -112,7 +112,7 @@ def check_size(path: Path) -> None:
 def _area(rings: Sequence[Float[np.ndarray, "_ 2"]], points: int) -> Polygon | MultiPolygon:
     if points > MANY_POINTS:
         rings = [_simplified(ring) for ring in rings]
-    if possible_crossings(rings) > MAX_CROSSINGS:
+    if points**2 / 2 > MAX_CROSSINGS and possible_crossings(rings) > MAX_CROSSINGS:
         return _on_grid(rings)
     areas = [_valid(Polygon(ring)) for ring in rings]
     while len(areas) > 1:  # in pairs: one by one, each step would walk through all that came before

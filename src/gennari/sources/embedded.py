@@ -15,11 +15,26 @@ def stream_shape(data: bytes) -> tuple[int, int, int] | None:
     """
     if data[:2] == b"\xff\xd8":
         return _jpeg(data)
-    begin = data.find(_SIZ, 0, 4096)  # at the beginning, or behind the boxes of a JP2 file
-    if begin < 0 or len(data) < begin + 42:
+    begin = _codestream(data)
+    if data[begin : begin + 4] != _SIZ or len(data) < begin + 42:
         return None
     right, lower, left, upper = struct.unpack_from(">4I", data, begin + 8)
     return max(lower - upper, 0), max(right - left, 0), int(struct.unpack_from(">H", data, begin + 40)[0])
+
+
+def _codestream(data: bytes) -> int:
+    """Where JPEG 2000's codestream begins: at once, or in the box `jp2c` of a JP2 file, whose boxes are walked over."""
+    place = 0
+    while data[4:8] == b"jP  " and place + 16 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        head = 16 if length == 1 else 8
+        if kind == b"jp2c":
+            return place + head
+        length = int(struct.unpack_from(">Q", data, place + 8)[0]) if length == 1 else length
+        if length < head:
+            break
+        place += length
+    return 0
 
 
 def _jpeg(data: bytes) -> tuple[int, int, int] | None:

@@ -155,7 +155,7 @@ class _Parser(GiftiImageParser):
             if not 0 <= values <= MAX_VALUES:
                 raise ValueError(f"an array has the shape {tuple(self.da.dims)}")
             if encoding == "B64GZ":
-                size = values * data_type_codes.dtype[self.da.datatype].itemsize
+                size = values * np.dtype(data_type_codes.dtype[self.da.datatype]).itemsize  # pyright: ignore
                 packed = base64.b64decode("".join(self._char_blocks or []))
                 if len(zlib.decompressobj().decompress(packed, size + 1)) != size:
                     raise ValueError(f"an array is not of the {size} bytes that its shape asks for")

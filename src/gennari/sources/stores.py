@@ -112,6 +112,7 @@ def read_part(array: ts.TensorStore, location: str) -> np.ndarray:
 def _read(location: str, name: str) -> bytes | None:
     """A file from a server, None if it has none; its troubles are borne as often as tensorstore bears them."""
     where, ends = f"{location.rstrip('/')}/{name}", time.monotonic() + TIMEOUT_S
+    trouble: Exception | None = None
     for tried in range(_CONTEXT["http_request_retries"]["max_retries"]):
         time.sleep(0.2 * (2**tried - 1))
         try:

@@ -214,7 +214,10 @@ def _block(file: BinaryIO, page: _Page, index: int, path: Path) -> UInt8[np.ndar
     file.seek(page.offsets[index])
     data = file.read(count)
     if page.is_picture:
-        rows, cols, channels = stream_shape(data) or (1, 1, 1)
+        found = stream_shape(data)
+        if found is None:
+            raise ValueError(f"tile {index} does not begin as JPEG or JPEG 2000")
+        rows, cols, channels = found
         check_block((rows, cols, -(-channels // 4)), f"a tile of {path}", "write the image anew")
     pixels, _, _ = page.decode(data, index, jpegtables=page.jpeg_tables)
     if pixels is None:
