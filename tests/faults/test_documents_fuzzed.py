@@ -102,13 +102,13 @@ def indexed(path: Path) -> None:
             brain.image_location(section.id)
 
 
-@bounded()
+@bounded(120)
 @given(content=spoilt_json(GEOJSON))
 def test_qupath(folder: Path, content: bytes) -> None:
     read_or_refused(drawn, folder / "q.geojson", content)
 
 
-@bounded()
+@bounded(120)
 @given(content=spoilt_json(GEOJSON))
 def test_annotations_of_a_data_set(folder: Path, content: bytes) -> None:
     read_or_refused(annotated, folder / "a.geojson", content)

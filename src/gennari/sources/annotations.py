@@ -167,7 +167,8 @@ class _Collection(BaseModel):
 
 def _geometry(feature: _Feature, where: str) -> Polygon | MultiPolygon:
     try:
-        geometry = shapely.geometry.shape(feature.geometry.model_dump())
+        with np.errstate(invalid="ignore"):  # NaN is refused below
+            geometry = shapely.geometry.shape(feature.geometry.model_dump())
     except (
         TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, shapely.errors.ShapelyError
     ) as error:  # fmt: skip
