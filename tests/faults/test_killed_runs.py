@@ -29,8 +29,10 @@ from gennari.recipes import phantoms, presets
 from gennari.recipes.experiment import Experiment
 
 out, last = Path(sys.argv[1]), sys.argv[2]
-phantoms.PHANTOMS["mini"] = PhantomSettings.model_validate_json((out / "phantom.json").read_text())
-presets.EXPERIMENTS["mini"] = Experiment.model_validate_json((out / "recipe.json").read_text())
+settings = PhantomSettings.model_validate_json((out / "phantom.json").read_text())
+phantoms.PHANTOMS = {**phantoms.PHANTOMS, "mini": settings}
+recipe = Experiment.model_validate_json((out / "recipe.json").read_text())
+presets.EXPERIMENTS = {**presets.EXPERIMENTS, "mini": recipe}
 sampling.usable_cores = lambda: 1
 
 def tick(t):
