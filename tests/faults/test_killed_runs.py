@@ -61,9 +61,9 @@ def test_a_run_killed_in_every_stage_ends_as_one_that_was_not(finished_demo: Pat
         assert json.loads(ours.path(name).read_text()) == json.loads(theirs.path(name).read_text()), name
     for path in sorted(theirs.root.rglob("*.parquet")):
         name = path.relative_to(theirs.root)
-        tables = [pq.read_table(root / name) for root in (ours.root, theirs.root)]
-        kept = [column for column in tables[1].column_names if column not in TIMED]
-        assert tables[0].select(kept).equals(tables[1].select(kept)), name
+        mine, expected = (pq.read_table(root / name).to_pandas() for root in (ours.root, theirs.root))
+        kept = [column for column in expected if column not in TIMED]
+        assert mine[kept].equals(expected[kept]), name  # NaN in the same places are equal to pandas
     for path in sorted((theirs.root / "maps").rglob("*.ome.zarr")):
         mine, _ = read_labels(ours.root / path.relative_to(theirs.root))
         assert (mine == read_labels(path)[0]).all(), path
