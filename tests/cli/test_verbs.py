@@ -94,7 +94,7 @@ def test_an_interrupt_leaves_with_75_and_keeps_what_is_finished(gennari, demo, m
     shutil.rmtree(demo / "run/tasks")
     before = {path: path.read_bytes() for path in demo.rglob("*") if path.is_file()}
     with monkeypatch.context() as patch:
-        patch.setattr(maps, "segment", _interrupted)
+        patch.setattr(maps, "write_map", _interrupted)
         said = gennari("segment", demo / "run")
     assert said.code == 75
     assert "interrupted; what is finished is kept" in said.err

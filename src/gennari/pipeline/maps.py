@@ -132,6 +132,7 @@ def _segmented(
     """The stage, and the one of its probabilities, which are a by-product where both are asked for at once."""
 
     def made(of_stage: str) -> list[Path] | None:
+        _networks(run)  # damaged weights are refused once, before any section is asked for
         tasks = [_task(run, section, variants, probabilities) for found in wanted().values() for section in found]
         if not run_sections(_work(run, weights, probabilities), tasks, spread, tick):
             return None
