@@ -16,7 +16,6 @@ from yaozarrs import validate_zarr_store
 from gennari.errors import InputError
 from gennari.pipeline import export as exporting
 from gennari.pipeline.export import Wanted, export_path, export_stages
-from gennari.pipeline.export_sections import read_grid
 from gennari.pipeline.maps import map_path, mapped_sections, segment_stage
 from gennari.pipeline.stages import Run, open_run
 from gennari.sources.sections import read_full, read_labels
@@ -256,7 +255,7 @@ def test_probabilities_asked_for_later_are_made_later(copied, ticks):
 def test_a_section_read_in_bands_is_the_section(exported, monkeypatch):
     section = exported.dataset.brain("A").sections[0]
     brain = exported.dataset.brain("A")
-    monkeypatch.setattr("gennari.pipeline.export_sections.ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("gennari.sources.pyramids._BAND_PX", 7 * section.shape_px[1])
     for factor in (1, 2, 4):
-        got = read_grid(brain.open_reader(section), section, factor * section.spacing_um)
+        got = brain.read_full(section.id, factor * section.spacing_um)
         np.testing.assert_array_equal(got, read_full(brain.image_path(section.id), factor * section.spacing_um))

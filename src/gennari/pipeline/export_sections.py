@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from gennari.execute import Report, Tick
 from gennari.pipeline.maps import map_path, mapped_sections, probabilities_path
 from gennari.pipeline.stages import Run
-from gennari.records import Section, SectionReader, Window
+from gennari.records import Section
 from gennari.sources.annotations import from_labels, write_annotation
 from gennari.sources.atomic import write_json
 from gennari.sources.ome_sections import pyramid_levels, write_ome_section
@@ -18,9 +18,6 @@ from gennari.sources.precomputed_files import write_precomputed_image, write_pre
 from gennari.sources.probabilities import read_probability_bytes, write_probability_bytes
 from gennari.sources.sections import read_labels
 from gennari.sources.viewer_files import neuroglancer_state, siibra_section
-
-ROWS_AT_ONCE = 1024
-"""Of an image that is read at the map's pixel size."""
 
 
 class Mapped(NamedTuple):
@@ -35,7 +32,7 @@ def write_sections(run: Run, variant: str, made: Path, tick: Report) -> None:
     """<brain>/<id>.ome.zarr of every section with a map, and <id>_probabilities.ome.zarr where these were kept."""
     label_set = run.dataset.label_set
     for section, labels, spacing_um in _mapped(run, variant, "export sections", tick):
-        image = read_grid(run.dataset.open_reader(section), section, spacing_um)
+        image = run.dataset.brain(section.brain).read_full(section.id, spacing_um)
         folder = made / section.brain
         write_ome_section(folder / f"{section.id:04d}.ome.zarr", image, labels, spacing_um, label_set)
         kept = probabilities_path(run, variant, section.brain, section.id)
@@ -58,7 +55,7 @@ def write_neuroglancer(run: Run, variant: str, made: Path, base_url: str, tick: 
     label_set = run.dataset.label_set
     for section, labels, spacing_um in _mapped(run, variant, "export neuroglancer", tick):
         folder = made / section.brain / f"{section.id:04d}"
-        image = read_grid(run.dataset.open_reader(section), section, spacing_um)
+        image = run.dataset.brain(section.brain).read_full(section.id, spacing_um)
         write_precomputed_image(folder / "image", image, spacing_um, section)
         write_precomputed_labels(folder / "areas", labels, spacing_um, section, label_set)
         url = section_url(base_url, section)
@@ -79,23 +76,6 @@ def write_siibra(run: Run, variant: str, made: Path, base_url: str, spaces: Mapp
 def section_url(base_url: str, section: Section) -> str:
     """Where the volumes of a section are found once the export is served."""
     return f"{base_url.rstrip('/')}/neuroglancer/{section.brain}/{section.id:04d}"
-
-
-def read_grid(reader: SectionReader, section: Section, spacing_um: float) -> UInt8[np.ndarray, "h w"]:
-    """A whole section on its grid of another spacing, some rows at a time; rounded to whole grey values."""
-    rows, cols = section.grid_shape(spacing_um)
-    image = np.empty((rows, cols), np.uint8)
-    for top in range(0, rows, ROWS_AT_ONCE):
-        height = min(ROWS_AT_ONCE, rows - top)
-        window = Window(
-            brain=section.brain,
-            section=section.id,
-            centre_um=((top + height / 2) * spacing_um, cols / 2 * spacing_um),
-            size_px=(height, cols),
-            spacing_um=spacing_um,
-        )
-        image[top : top + height] = np.floor(reader.read(window) + 0.5)
-    return image
 
 
 def _mapped(run: Run, variant: str, stage: str, tick: Report) -> Iterator[Mapped]:
