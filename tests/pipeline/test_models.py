@@ -13,8 +13,9 @@ from gennari.pipeline import models
 from gennari.pipeline.export import Wanted, export_path, export_stages
 from gennari.pipeline.learning import weights_path
 from gennari.pipeline.maps import MODEL, map_path, mapped_sections, model_stage, probabilities_path
-from gennari.pipeline.models import create_model_run, open_model, sha256, shipped_model, used_model
+from gennari.pipeline.models import create_model_run, open_model, shipped_model, used_model
 from gennari.pipeline.stages import open_run
+from gennari.sources.documents import file_digest
 from gennari.sources.sections import read_labels
 
 
@@ -40,7 +41,7 @@ def test_an_exported_model_has_the_weights_of_the_run(exported, finished):
     for name, value in load_area_unet(weights_path(finished, "pretrained")).state_dict().items():
         np.testing.assert_array_equal(stored[name], value.numpy(), err_msg=name)
     config = json.loads((exported / "config.json").read_text())
-    assert config["weights_sha256"] == sha256(exported / "weights.safetensors")
+    assert config["weights_sha256"] == file_digest(exported / "weights.safetensors")
     assert config["label_set"]["names"] == list(finished.dataset.label_set.names)
     assert config["normalisation"] == json.loads(finished.path("normalisation.json").read_text())
 

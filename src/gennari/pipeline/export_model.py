@@ -9,10 +9,10 @@ from gennari.nets.weights import describe, load_area_unet, save_net
 from gennari.pipeline.evaluation import Summary
 from gennari.pipeline.learning import normalisation, weights_path
 from gennari.pipeline.model_card import model_card
-from gennari.pipeline.models import CARD, CONFIG, WEIGHTS, ModelConfig, sha256
+from gennari.pipeline.models import CARD, CONFIG, WEIGHTS, ModelConfig
 from gennari.pipeline.stages import Provenance, Run, is_finished
 from gennari.sources.atomic import write_json, write_text
-from gennari.sources.documents import read_json
+from gennari.sources.documents import file_digest, read_json
 from gennari.sources.manifests import LabelSetEntry
 
 PROGRAM, ATLAS_PROGRAM, PARITY = "areas.pt2", "areas_with_atlas.pt2", "parity.json"
@@ -62,5 +62,5 @@ def model_config(run: Run, variant: str, weights: Path) -> ModelConfig:
         synthetic=any((brain.folder / "truth").exists() for brain in dataset.brains()),
         gennari=version("gennari"),
         revision=saved.git,
-        weights_sha256=sha256(weights),
+        weights_sha256=file_digest(weights),
     )

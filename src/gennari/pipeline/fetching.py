@@ -13,8 +13,8 @@ from gennari.errors import InputError
 from gennari.execute import Report, Tick, bytes_words, run_tasks
 from gennari.sources.atomic import write_json, write_text
 from gennari.sources.bigbrain_release import ReleaseFile
-from gennari.sources.documents import read_json, read_text
-from gennari.sources.downloads import Fetched, Patience, download, file_digest, part_length, patiently
+from gennari.sources.documents import file_digest, read_json, read_text
+from gennari.sources.downloads import Fetched, Patience, download, part_length, patiently
 from gennari.sources.http_requests import RemoteFile, look_up
 
 INDEX = "fetched.json"

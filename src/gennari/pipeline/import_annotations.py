@@ -11,11 +11,12 @@ from shapely import STRtree
 from shapely.geometry import box
 
 from gennari.errors import InputError
-from gennari.pipeline.import_surfaces import refuse_existing, sha256
+from gennari.pipeline.import_surfaces import refuse_existing
 from gennari.records import LabelSet, Section
 from gennari.sources.annotations import Annotated, write_annotation
 from gennari.sources.atomic import write_json
 from gennari.sources.dataset import Brain, Dataset, annotation_path
+from gennari.sources.documents import file_digest
 from gennari.sources.drawing_files import drawing_files, read_drawings
 from gennari.sources.drawings import Drawn, areas_only
 from gennari.sources.label_images import read_class_table
@@ -203,7 +204,7 @@ def _place(geometry: shapely.Geometry) -> str:
 
 def _record(brain: Brain, grouped: Mapping[int, Sequence[Path]], options: AnnotationOptions, notes: list[str]) -> None:
     sources = {
-        str(number): {str(path.resolve()): sha256(path) if path.is_file() else "" for path in paths}
+        str(number): {str(path.resolve()): file_digest(path) if path.is_file() else "" for path in paths}
         for number, paths in grouped.items()
     }
     record = {"sources": sources, "closed_world": options.closed_world, "rename": dict(options.rename), "notes": notes}

@@ -1,6 +1,5 @@
 """Surfaces into a data set: checked, completed and written in one form, with a record of where they came from."""
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from gennari.errors import InputError
 from gennari.records import SIDES, Hemisphere
 from gennari.sources.atomic import atomic_path, write_json
 from gennari.sources.dataset import Dataset, brain_folder, check_inside, write_brain_manifest
+from gennari.sources.documents import file_digest
 from gennari.sources.freesurfer import SurfaceSpace
 from gennari.sources.gifti import columns_path, surface_path, write_surface
 from gennari.sources.manifests import Manifest
@@ -106,19 +106,13 @@ def refuse_existing(path: Path, replace: bool, what: str) -> None:
         raise InputError(f"{what} are there already ({path}), and nothing is replaced unasked; add --replace to do so")
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _record(folder: Path, turned: bool, freesurfer: SurfaceSpace) -> SurfaceRecord:
     files = [find_surface(folder, side, name) for side in SIDES for name in ("pial", "white", "inflated")]
     computed = None in (files[2], files[5])
     walls = [columns_path(folder, SIDES[0], name) for name in ("medial-wall", "layer-thickness")]
     wall = next((path.name for path in walls if path.is_file()), "where pial and white coincide")
     return SurfaceRecord(
-        sources={str(path.resolve()): sha256(path) for path in files if path is not None},
+        sources={str(path.resolve()): file_digest(path) for path in files if path is not None},
         turned=turned,
         inflated=f"computed by smoothing over {SMOOTHING_MM:g} mm, area kept" if computed else "as given",
         medial_wall=wall,

@@ -1,6 +1,5 @@
 """A finished model as a folder that can be handed on: weights, what is needed to use them, and a model card."""
 
-import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +15,7 @@ from gennari.pipeline.stages import Run, create_run
 from gennari.recipes.experiment import Experiment
 from gennari.records import LabelSet
 from gennari.sources.atomic import write_json
-from gennari.sources.documents import read_json
+from gennari.sources.documents import file_digest, read_json
 from gennari.sources.manifests import LabelSetEntry
 
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "README.md"
@@ -89,7 +88,7 @@ class Model:
         """The network, in evaluation mode; raises InputError if the weights are not those that config.json names."""
         path = self.folder / WEIGHTS
         net = load_area_unet(path)
-        if sha256(path) != self.config.weights_sha256:
+        if file_digest(path) != self.config.weights_sha256:
             raise InputError(
                 f"{path} must be the weights that {CONFIG} beside it was written for, but its SHA-256 is another; "
                 "copy the whole folder again"
@@ -169,9 +168,3 @@ def used_model(run: Run) -> Model | None:
             f"{run.root} was begun with other weights than {used.folder} holds now; give another run folder"
         )
     return model
-
-
-def sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,7 @@
 """JSON and TOML files as frozen pydantic models; whatever is wrong in one becomes one sentence for its author."""
 
 import difflib
+import hashlib
 import json
 import re
 import reprlib
@@ -23,6 +24,12 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """The escape of half a character, which is text only beside its other half."""
 _REPR = reprlib.Repr()
 _REPR.maxlevel, _REPR.maxlist, _REPR.maxtuple, _REPR.maxdict, _REPR.maxstring = 4, 12, 12, 12, 120
+
+
+def file_digest(path: Path, name: str = "sha256") -> str:
+    """Hex digest of a file, by the name of a hash."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, name).hexdigest()
 
 
 def read_json(path: Path, model: type[T]) -> T:

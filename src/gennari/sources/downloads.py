@@ -1,6 +1,5 @@
 """Downloads that can break off: resumed from where they stopped, never joined from two versions, checked at the end."""
 
-import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gennari.errors import InputError, Interrupted
 from gennari.sources.atomic import move_into_place, write_json
-from gennari.sources.documents import read_json, read_text
+from gennari.sources.documents import file_digest, read_json, read_text
 from gennari.sources.http_requests import (
     RangeRefused,
     RemoteFile,
@@ -129,12 +128,6 @@ def part_length(path: Path) -> int:
     """Bytes of a file that an earlier download left unfinished beside `path`."""
     part = path.with_name(path.name + ".part")
     return part.stat().st_size if part.is_file() else 0
-
-
-def file_digest(path: Path, name: str) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, name).hexdigest()
 
 
 def read_hashes(path: Path) -> dict[str, str]:
