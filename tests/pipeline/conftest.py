@@ -9,11 +9,15 @@ import pytest
 
 from gennari.frames import coronal
 from gennari.metrics.segmentation import SegmentationError
+from gennari.phantom.settings import PhantomSettings
 from gennari.pipeline.cells import CellResult
+from gennari.pipeline.making import make_phantom_of
 from gennari.pipeline.scoring import SectionResult
 from gennari.pipeline.stages import Run, create_run, open_run
 from gennari.recipes.experiment import Experiment
+from gennari.recipes.tables import Reproduction
 from gennari.records import Hemisphere, LabelSet, Section, Side, TriangleMesh
+from gennari.sampling.split import SplitSettings
 from gennari.sources import dataset as on_disk
 from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry
 from gennari.sources.surfaces import write_hemispheres
@@ -43,6 +47,28 @@ def copied(finished_demo: Path, tmp_path: Path) -> Path:
     """A copy of the finished run beside the data set, to be changed."""
     shutil.copytree(finished_demo, tmp_path / "demo")
     return tmp_path / "demo"
+
+
+@pytest.fixture(scope="session")
+def table_recipe(mini_recipes: "tuple[PhantomSettings, Experiment]") -> Reproduction:
+    """The smallest table there can be: two rates, two seeds, and validation sections to choose by."""
+    experiment = mini_recipes[1].model_copy(
+        update={"area_split": SplitSettings(blocks=1, test_share=1 / 3, val_share=1 / 3)}
+    )
+    return Reproduction(name="mini", experiment=experiment, few=20, few_epochs=2, rates=(0.01, 0.03), seeds=(0, 1))
+
+
+@pytest.fixture(scope="session")
+def table_dataset(mini_recipes: "tuple[PhantomSettings, Experiment]", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three sections a labelled brain: one to learn from, one to choose by, one to test. Read only."""
+    settings = mini_recipes[0]
+    brains = tuple(
+        plan.model_copy(update={"sections": 3 if plan.role == "labelled" else plan.sections})
+        for plan in settings.brains
+    )
+    root = tmp_path_factory.mktemp("table") / "dataset"
+    make_phantom_of(root, None, settings.model_copy(update={"brains": brains}), 1, lambda tick: None)
+    return root
 
 
 @pytest.fixture

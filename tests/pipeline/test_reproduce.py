@@ -14,15 +14,12 @@ from gennari.pipeline import reproduce as module
 from gennari.pipeline.cell_work import steps_factor
 from gennari.pipeline.cells import CellResult, read_cell
 from gennari.pipeline.compute import finetune_flop, pretext_flop
-from gennari.pipeline.making import make_phantom_of
 from gennari.pipeline.pretext_sets import set_of_run
 from gennari.pipeline.reproduce import Request, reproduce
 from gennari.pipeline.reproduction import Work
 from gennari.pipeline.results import Results
 from gennari.pipeline.row_plans import CONTROLS, PAPER_ROWS, chosen_rows
 from gennari.recipes import tables
-from gennari.recipes.tables import Reproduction
-from gennari.sampling.split import SplitSettings
 
 KEYS = {
     "name", "err_dist_mm", "dice", "dice_low", "dice_high", "err_seg", "err_seg_low", "err_seg_high",
@@ -32,46 +29,25 @@ Make = Callable[..., Results]
 
 
 @pytest.fixture(scope="module")
-def recipe(mini_recipes) -> Reproduction:
-    experiment = mini_recipes[1].model_copy(
-        update={"area_split": SplitSettings(blocks=1, test_share=1 / 3, val_share=1 / 3)}
-    )
-    return Reproduction(name="mini", experiment=experiment, few=20, few_epochs=2, rates=(0.01, 0.03), seeds=(0, 1))
-
-
-@pytest.fixture(scope="module")
-def dataset(mini_recipes, tmp_path_factory) -> Path:
-    """Three sections a labelled brain: one to learn from, one to choose by, one to test."""
-    settings = mini_recipes[0]
-    brains = tuple(
-        plan.model_copy(update={"sections": 3 if plan.role == "labelled" else plan.sections})
-        for plan in settings.brains
-    )
-    root = tmp_path_factory.mktemp("table") / "dataset"
-    make_phantom_of(root, None, settings.model_copy(update={"brains": brains}), 1, lambda tick: None)
-    return root
-
-
-@pytest.fixture(scope="module")
-def known(recipe) -> "pytest.MonkeyPatch":
+def known(table_recipe) -> "pytest.MonkeyPatch":
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "REPRODUCTIONS", {"mini": recipe})
+        patch.setattr(tables, "REPRODUCTIONS", {"mini": table_recipe})
         patch.setattr(module, "usable_cores", lambda: 1)  # spawning processes takes longer than their work
         yield patch
 
 
 @pytest.fixture(scope="module")
-def made(dataset: Path, known, tmp_path_factory) -> Path:
+def made(table_dataset: Path, known, tmp_path_factory) -> Path:
     """A folder with the work and the results of two rows and two seeds."""
     root = tmp_path_factory.mktemp("made")
-    _make(dataset, root, rows=("baseline", "many-L"))
+    _make(table_dataset, root, rows=("baseline", "many-L"))
     return root
 
 
-def _make(dataset: Path, root: Path, ticks: list[Tick] | None = None, **request: object) -> Results:
+def _make(table_dataset: Path, root: Path, ticks: list[Tick] | None = None, **request: object) -> Results:
     wanted = Request(preset="mini", **request)  # pyright: ignore[reportArgumentType]
     return reproduce(
-        dataset, root / "work", root / "results" / "table", wanted, [].append if ticks is None else ticks.append
+        table_dataset, root / "work", root / "results" / "table", wanted, [].append if ticks is None else ticks.append
     )
 
 
@@ -136,7 +112,7 @@ def test_the_training_that_won_on_validation_sections_is_the_one_that_is_tested(
 
 
 @pytest.mark.slow
-def test_no_part_of_a_fold_is_in_another(made: Path, recipe) -> None:
+def test_no_part_of_a_fold_is_in_another(made: Path, table_recipe) -> None:
     split = json.loads((made / "work" / "sources" / "pretext" / "split.json").read_text())
     tested = {(s.brain, s.section) for s in _cells(made)["baseline-0"].sections}
     of_split = {(brain, int(number)) for brain, parts in split.items() for number, part in parts.items()
@@ -145,13 +121,15 @@ def test_no_part_of_a_fold_is_in_another(made: Path, recipe) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_finished_is_not_made_again_and_a_lost_cell_comes_back_the_same(dataset: Path, made: Path) -> None:
+def test_what_is_finished_is_not_made_again_and_a_lost_cell_comes_back_the_same(
+    table_dataset: Path, made: Path
+) -> None:
     results = made / "results" / "table"
     lost = results / "many-L-1.json"
     before, times = read_cell(lost), {p: p.stat().st_mtime_ns for p in results.glob("*.json")}
     lost.unlink()
     ticks: list[Tick] = []
-    _make(dataset, made, ticks, rows=("baseline", "many-L"))
+    _make(table_dataset, made, ticks, rows=("baseline", "many-L"))
     (made_again,) = [tick.note for tick in ticks if tick.stage == "cells"]
     assert made_again.startswith("many-L-1-rate-")
     assert not [tick for tick in ticks if tick.stage == "rates"]
@@ -164,21 +142,21 @@ def test_what_is_finished_is_not_made_again_and_a_lost_cell_comes_back_the_same(
 
 
 @pytest.mark.slow
-def test_cells_of_another_recipe_are_refused(dataset: Path, made: Path, recipe, known) -> None:
-    other = recipe.model_copy(update={"few": 30})
+def test_cells_of_another_recipe_are_refused(table_dataset: Path, made: Path, table_recipe, known) -> None:
+    other = table_recipe.model_copy(update={"few": 30})
     known.setattr(tables, "REPRODUCTIONS", {"mini": other})
     try:
         with pytest.raises(InputError, match=r"baseline-0\.json was made with another; give another folder"):
-            _make(dataset, made, rows=("baseline",))
+            _make(table_dataset, made, rows=("baseline",))
     finally:
-        known.setattr(tables, "REPRODUCTIONS", {"mini": recipe})
+        known.setattr(tables, "REPRODUCTIONS", {"mini": table_recipe})
 
 
 @pytest.mark.slow
-def test_controls_start_from_what_their_names_say(dataset: Path, made: Path) -> None:
+def test_controls_start_from_what_their_names_say(table_dataset: Path, made: Path) -> None:
     names = ("baseline-3x", "baseline-total", "many-L-no-atlas", "permuted-targets", "random-weights", "transductive",
              "one-cytoarchitecture")  # fmt: skip
-    _make(dataset, made, rows=names, seeds=(0,))
+    _make(table_dataset, made, rows=names, seeds=(0,))
     cells, work = _cells(made), made / "work"
     assert {f"{name}-0" for name in names} <= set(cells)
     assert cells["baseline-3x-0"].iterations == 18
@@ -198,9 +176,9 @@ def test_controls_start_from_what_their_names_say(dataset: Path, made: Path) -> 
 
 
 @pytest.mark.slow
-def test_the_total_is_the_arithmetic_of_pre_training_and_fine_tuning_together(made: Path, recipe) -> None:
-    work = Work(root=made / "work", recipe=recipe, threads=1)
-    experiment = recipe.experiment
+def test_the_total_is_the_arithmetic_of_pre_training_and_fine_tuning_together(made: Path, table_recipe) -> None:
+    work = Work(root=made / "work", recipe=table_recipe, threads=1)
+    experiment = table_recipe.experiment
     train = set_of_run(work.run()).train
     once = finetune_flop(experiment.finetune, experiment.texture, 16, 13)
     both = once + pretext_flop(experiment.pretrain, experiment.texture, train)
@@ -211,15 +189,17 @@ def test_the_total_is_the_arithmetic_of_pre_training_and_fine_tuning_together(ma
 
 
 @pytest.mark.slow
-def test_another_geometry_needs_other_surfaces(dataset: Path, made: Path) -> None:
+def test_another_geometry_needs_other_surfaces(table_dataset: Path, made: Path) -> None:
     with pytest.raises(InputError, match=r"'other-geometry' pre-trains on a brain of other surfaces.*--surfaces"):
-        _make(dataset, made, rows=("other-geometry",), seeds=(0,))
+        _make(table_dataset, made, rows=("other-geometry",), seeds=(0,))
 
 
 @pytest.mark.slow
-def test_lobo_leaves_out_each_brain_and_chooses_rates_on_the_others(dataset: Path, made: Path, tmp_path: Path) -> None:
+def test_lobo_leaves_out_each_brain_and_chooses_rates_on_the_others(
+    table_dataset: Path, made: Path, tmp_path: Path
+) -> None:
     wanted = Request(preset="mini", rows=("baseline",), split="lobo", seeds=(0,))
-    reproduce(dataset, made / "work", tmp_path / "lobo", wanted, [].append)
+    reproduce(table_dataset, made / "work", tmp_path / "lobo", wanted, [].append)
     for brain in "ABCD":
         cell = read_cell(tmp_path / "lobo" / f"baseline-{brain}-0.json")
         assert cell.split == "lobo"

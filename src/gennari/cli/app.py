@@ -25,6 +25,7 @@ _SUMMARIES = {
     "evaluate": "Measure maps and distances against the truth.",
     "borders": "Find, join over sections and export borders along the cortical ribbon; measure them.",
     "reproduce": "The paper's table over seeds, with its controls.",
+    "compare": "Ways to pre-train, told apart by what they give with few labels.",
     "export": "Maps, surfaces and models for QuPath, napari, neuroglancer, siibra, Workbench, torch.",
     "report": "One page that tells the run.",
     "view": "Look at sections, maps and borders of a run in a browser.",

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gennari.apply.segment import segment
 from gennari.apply.tissue import find_tissue
+from gennari.data.pixels import Normalisation
 from gennari.execute import silent
 from gennari.metrics.overlap import confusion
 from gennari.nets.area_unet import AreaUNet
@@ -22,8 +23,8 @@ from gennari.pipeline.folds import Fold
 from gennari.pipeline.learning import pairs_of
 from gennari.pipeline.reproduction import Work
 from gennari.pipeline.row_plans import Row
-from gennari.pipeline.scoring import SectionResult, area_dice, score_section
-from gennari.pipeline.section_store import Place
+from gennari.pipeline.scoring import SectionResult, area_dice, counts_of, score_section
+from gennari.pipeline.section_store import Place, SectionStore
 from gennari.records import IGNORE, LabelSet
 from gennari.sources.tables import read_pairs, read_patches
 from gennari.train.devices import fastest_device
@@ -91,12 +92,16 @@ def run_trial(work: Work, trial: Trial) -> Judged:
         work.normalisation, init, out, silent, classes=len(label_set.names),
     )  # fmt: skip
     net = load_area_unet(done.weights).to(fastest_device())
-    judge = _chosen_by if trial.judged_on == "val" else _measured
-    dice, sections = judge(work, net, getattr(trial.fold, trial.judged_on), label_set, trial.row.atlas)
+    places, sections = getattr(trial.fold, trial.judged_on), []
+    if trial.judged_on == "val":
+        dice = judged_by_annotations(work.store, work.normalisation, net, places, label_set, trial.row.atlas)
+    else:
+        sections = measured(work.store, work.normalisation, net, places, label_set, trial.row.atlas)
+        dice = area_dice(counts_of(sections).sum(axis=0), label_set)
     return Judged(
         dice=dice,
         iterations=sum(phase.steps for phase in settings.phases),
-        loss_tail=_tail(done.history),
+        loss_tail=tail_of(done.history),
         sections=tuple(sections),
         seconds=round(time.monotonic() - began, 1),
     )
@@ -115,12 +120,10 @@ def steps_factor(work: Work, row: Row) -> float:
 
 def settings_of(work: Work, trial: Trial) -> FinetuneSettings:
     """The numbers of one fine-tuning."""
-    settings = work.recipe.experiment.finetune
-    first = settings.phases[0].rate
+    settings = with_rate(work.recipe.experiment.finetune, trial.rate)
     phases = tuple(
         phase.model_copy(
             update={
-                "rate": trial.rate * phase.rate / first,
                 "steps": round(phase.steps * trial.steps_factor),
                 "halve_at": tuple(round(at * trial.steps_factor) for at in phase.halve_at),
                 "atlas": phase.atlas and trial.row.atlas,
@@ -131,6 +134,13 @@ def settings_of(work: Work, trial: Trial) -> FinetuneSettings:
     return settings.model_copy(update={"seed": trial.seed, "phases": phases})
 
 
+def with_rate(settings: FinetuneSettings, rate: float) -> FinetuneSettings:
+    """The same with this rate in the first phase; the others keep their proportion to it."""
+    first = settings.phases[0].rate
+    phases = tuple(phase.model_copy(update={"rate": rate * phase.rate / first}) for phase in settings.phases)
+    return settings.model_copy(update={"phases": phases})
+
+
 def cell_key(work: Work, row: Row, seed: int, fold: Fold) -> str:
     """A hash of all that decides a cell but its rate, which the cell names: recipe, row, fold and data set."""
     recipe = work.recipe.model_dump_json(exclude={"seeds", "control_seeds", "rates"})
@@ -138,10 +148,12 @@ def cell_key(work: Work, row: Row, seed: int, fold: Fold) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _maps(work: Work, net: AreaUNet, place: Place, atlas: bool) -> tuple[np.ndarray, float]:
+def _maps(
+    store: SectionStore, grey: Normalisation, net: AreaUNet, place: Place, atlas: bool
+) -> tuple[np.ndarray, float]:
     """The map of one section, and the seconds it took."""
     began, config = time.monotonic(), net.config
-    section = work.store.labelled(*place)
+    section = store.labelled(*place)
     image = np.asarray(section.image)
     shape_px = (image.shape[0], image.shape[1])
     tissue = find_tissue(lambda rows, cols: image[rows, cols], shape_px, config.output_stride_px, config.spacing_um)
@@ -149,45 +161,65 @@ def _maps(work: Work, net: AreaUNet, place: Place, atlas: bool) -> tuple[np.ndar
         net,
         image,
         section.prior if atlas else None,
-        work.normalisation,
+        grey,
         near=tissue.near,
     )
     return found.labels, time.monotonic() - began
 
 
-def _measured(
-    work: Work, net: AreaUNet, places: Sequence[Place], label_set: LabelSet, atlas: bool
-) -> tuple[float, list[SectionResult]]:
-    """Every section against its truth."""
+def measured(
+    store: SectionStore,
+    grey: Normalisation,
+    net: AreaUNet,
+    places: Sequence[Place],
+    label_set: LabelSet,
+    atlas: bool,
+) -> list[SectionResult]:
+    """Every section against its truth.
+
+    Args:
+        store: holds the sections.
+        grey: what the network was trained with.
+        net: on the device to use.
+        places: which sections.
+        label_set: of the truth.
+        atlas: whether the network is shown the prior.
+    """
     results = []
     for place in places:
-        labels, seconds = _maps(work, net, place, atlas)
+        labels, seconds = _maps(store, grey, net, place, atlas)
         results.append(
             score_section(
-                work.store.truth(*place),
+                store.truth(*place),
                 labels,
                 label_set,
                 output_spacing_um(net.config),
                 brain=place[0],
                 section=place[1],
-                annotated=np.asarray(work.store.labelled(*place).labels) != IGNORE,
+                annotated=np.asarray(store.labelled(*place).labels) != IGNORE,
                 seconds=round(seconds, 1),
             )
         )
-    return area_dice(np.sum([result.confusion for result in results], axis=0), label_set), results
+    return results
 
 
-def _chosen_by(
-    work: Work, net: AreaUNet, places: Sequence[Place], label_set: LabelSet, atlas: bool
-) -> tuple[float, list[SectionResult]]:
-    """Dice on annotated pixels, which is all that a user has to choose a rate by."""
+def judged_by_annotations(
+    store: SectionStore,
+    grey: Normalisation,
+    net: AreaUNet,
+    places: Sequence[Place],
+    label_set: LabelSet,
+    atlas: bool,
+) -> float:
+    """Dice over areas on annotated pixels, which is all that a user has to choose by."""
     counts = np.zeros((len(label_set.names),) * 2, np.int64)
     for place in places:
-        labels, _ = _maps(work, net, place, atlas)
-        counts += confusion(np.asarray(work.store.labelled(*place).labels), labels, len(label_set.names))
-    return area_dice(counts, label_set), []
+        labels, _ = _maps(store, grey, net, place, atlas)
+        counts += confusion(np.asarray(store.labelled(*place).labels), labels, len(label_set.names))
+    return area_dice(counts, label_set)
 
 
-def _tail(history: Sequence[FinetuneRow]) -> tuple[tuple[int, float], ...]:
+def tail_of(history: Sequence[FinetuneRow]) -> tuple[tuple[int, float], ...]:
+    """A few points of the last third of a fine-tuning's loss."""
     last = history[-max(1, len(history) // 3) :]
     return tuple((row.step, round(row.loss, 4)) for row in last[:: max(1, len(last) // TAIL_POINTS)])

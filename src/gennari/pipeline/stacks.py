@@ -69,12 +69,19 @@ class Gathered:
         return np.unique([brain for brain, _ in self.places], return_inverse=True)[1]
 
 
-def gather(cells: Sequence[CellResult], seeds: Sequence[int] | None = None) -> Gathered:
+def gather(
+    cells: Sequence[CellResult],
+    seeds: Sequence[int] | None = None,
+    rows: Sequence[str] = tuple(ROWS),
+    controls: Sequence[str] = tuple(CONTROLS),
+) -> Gathered:
     """Sort cells into rows.
 
     Args:
         cells: in any order; the table may be half finished.
-        seeds: that were planned; None takes those that occur in the paper's rows.
+        seeds: that were planned; None takes those that occur in `rows`.
+        rows: names of the rows; by default the paper's.
+        controls: names of what is measured beside them, on the same sections.
 
     Raises:
         InputError: there is no cell, a row is unknown, cells come from different splits, geometries or label sets, a
@@ -82,10 +89,10 @@ def gather(cells: Sequence[CellResult], seeds: Sequence[int] | None = None) -> G
     """
     if not cells:
         raise InputError("a table needs at least one finished cell, got none; run `gennari reproduce` first")
-    unknown = sorted({cell.row for cell in cells} - {*ROWS, *CONTROLS})
+    unknown = sorted({cell.row for cell in cells} - {*rows, *controls})
     if unknown:
-        raise InputError(f"rows must be {', '.join([*ROWS, *CONTROLS])}, got {', '.join(unknown)}; rename the cells")
-    main = [cell for cell in cells if cell.row in ROWS] or list(cells)
+        raise InputError(f"rows must be {', '.join([*rows, *controls])}, got {', '.join(unknown)}; rename the cells")
+    main = [cell for cell in cells if cell.row in rows] or list(cells)
     _check_alike("split", {cell.split for cell in cells})
     _check_alike("label set", {f"{cell.first_area} of {', '.join(cell.classes)}" for cell in cells})
     _check_alike("geometry", {cell.geometry for cell in main})
@@ -93,7 +100,7 @@ def gather(cells: Sequence[CellResult], seeds: Sequence[int] | None = None) -> G
     known = (cell.area_distance_mm for cell in cells if cell.area_distance_mm is not None)
     distance_mm = next(known, None)
     return Gathered(
-        stacks={row: _stack(row, cells, places) for row in (*ROWS, *CONTROLS) if any(c.row == row for c in cells)},
+        stacks={row: _stack(row, cells, places) for row in (*rows, *controls) if any(c.row == row for c in cells)},
         places=places,
         seeds=tuple(sorted({cell.seed for cell in main} if seeds is None else seeds)),
         split=main[0].split,

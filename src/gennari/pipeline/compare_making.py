@@ -1,0 +1,134 @@
+"""The cells of a comparison, made in waves of independent trainings; what is finished is not made again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from gennari.errors import InputError
+from gennari.execute import Report, run_tasks
+from gennari.pipeline.compare_arena import Arena, areas_shown, prepare
+from gennari.pipeline.compare_budgets import uncovered
+from gennari.pipeline.compare_cells import read_compared, write_compared
+from gennari.pipeline.compare_plans import Plan
+from gennari.pipeline.compare_pretraining import Pretraining, pretrain_by
+from gennari.pipeline.compare_tuning import Trial, Tuned, cell_of, key_of, run_trial
+from gennari.sources.atomic import write_json
+from gennari.sources.documents import read_json
+
+
+class ChosenRate(BaseModel):
+    """A file of the grid: one rate of one objective and encoder, on validation sections, with all labels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    objective: str
+    encoder: str
+    rate: float
+    val_dice: float
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maker:
+    """One call's work.
+
+    Attributes:
+        results: folder of the cells.
+        workers: trainings side by side.
+    """
+
+    arena: Arena
+    results: Path
+    workers: int
+    tick: Report
+
+    def make(self, plans: Sequence[Plan]) -> None:
+        """Make what is missing of these."""
+        missing = [plan for plan in plans if not self._finished(plan)]
+        grid = self._grid(missing)
+        self._pretrain([*missing, *(trial.plan for trial in grid if not self._tried(trial))])
+        rates = self._rates(grid)
+        trials = [Trial(plan, rates[plan.objective, plan.encoder], "test") for plan in missing]
+        self._run(trials, "cells", self._keep)
+
+    def _pretrain(self, plans: Sequence[Plan]) -> None:
+        recipe = self.arena.recipe
+        wanted: dict[Pretraining, None] = {}
+        for plan in plans:
+            objective = recipe.objective(plan.objective)
+            if objective.settings is not None:
+                wanted[plan.objective, plan.encoder, plan.seed] = None
+        for name in dict.fromkeys(name for name, _, _ in wanted):
+            prepare(self.arena, recipe.objective(name), self.tick)
+        run_tasks(
+            partial(pretrain_by, self.arena), list(wanted), workers=self.workers, tick=self.tick, stage="pre-training",
+            name=lambda task: f"{task[0]}, {task[1]}, seed {task[2]}",
+        )  # fmt: skip
+
+    def _grid(self, missing: Sequence[Plan]) -> list[Trial]:
+        """All rates of each objective and encoder, with all labels and the first seed."""
+        recipe = self.arena.recipe
+        kinds = dict.fromkeys((plan.objective, plan.encoder) for plan in missing)
+        seed, budget = recipe.base.seeds[0], max(recipe.budgets)
+        return [Trial(Plan(*kind, budget, seed), rate, "val") for kind in kinds for rate in recipe.base.rates]
+
+    def _rates(self, grid: Sequence[Trial]) -> dict[tuple[str, str], float]:
+        """The best rate: the highest Dice on annotated pixels of validation sections."""
+        self._run([trial for trial in grid if not self._tried(trial)], "rates", self._keep_rate)
+        found = [read_json(self._rate_path(trial), ChosenRate) for trial in grid]
+        best: dict[tuple[str, str], ChosenRate] = {}
+        for tried in found:
+            kind = (tried.objective, tried.encoder)
+            best[kind] = max(best.get(kind, tried), tried, key=lambda rate: rate.val_dice)
+        return {kind: tried.rate for kind, tried in best.items()}
+
+    def _run(self, trials: Sequence[Trial], stage: str, keep: Callable[[Trial, Tuned], None]) -> None:
+        run_tasks(
+            partial(run_trial, self.arena), trials, workers=self.workers, tick=self.tick, stage=stage,
+            name=lambda trial: trial.name, keep=keep,
+        )  # fmt: skip
+
+    def _keep(self, trial: Trial, tuned: Tuned) -> None:
+        plan, recipe = trial.plan, self.arena.recipe
+        taught = recipe.objective(plan.objective).settings is not None
+        pretrained = pretrain_by(self.arena, (plan.objective, plan.encoder, plan.seed)) if taught else None
+        write_compared(self._path(plan), cell_of(self.arena, trial, tuned, pretrained, self._uncovered(plan.budget)))
+
+    def _uncovered(self, budget: int) -> list[str]:
+        label_set, chosen = self.arena.work.dataset.label_set, self.arena.subsets[budget]
+        areas = range(label_set.first_area, len(label_set.names))
+        shown = areas_shown(self.arena.work, chosen)
+        return [label_set.names[index] for index in uncovered(shown, chosen, areas)]
+
+    def _keep_rate(self, trial: Trial, tuned: Tuned) -> None:
+        plan = trial.plan
+        found = ChosenRate(
+            objective=plan.objective, encoder=plan.encoder, rate=trial.rate, val_dice=tuned.val_dice,
+            key=key_of(self.arena, plan),
+        )  # fmt: skip
+        write_json(self._rate_path(trial), found)
+
+    def _finished(self, plan: Plan) -> bool:
+        path = self._path(plan)
+        return path.exists() and self._same(path, read_compared(path).result.key, plan)
+
+    def _tried(self, trial: Trial) -> bool:
+        path = self._rate_path(trial)
+        return path.exists() and self._same(path, read_json(path, ChosenRate).key, trial.plan)
+
+    def _same(self, path: Path, key: str, plan: Plan) -> bool:
+        if key != key_of(self.arena, plan):
+            raise InputError(
+                f"a comparison's cells are all made with one recipe on one data set, but {path} was made with another; "
+                "give another folder with --results, or delete its cells to make them again"
+            )
+        return True
+
+    def _path(self, plan: Plan) -> Path:
+        return self.results / f"{plan.file}.json"
+
+    def _rate_path(self, trial: Trial) -> Path:
+        return self.results / "rates" / f"{trial.name}.json"

@@ -1,0 +1,85 @@
+"""The pre-trainings of a comparison: one for each objective, encoder and seed, and what is known of it."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gennari.execute import silent
+from gennari.metrics.distances import DistanceError, distance_error
+from gennari.nets.siamese import SiameseNet
+from gennari.nets.weights import load_siamese
+from gennari.pipeline.compare_arena import Arena, set_for
+from gennari.pipeline.compare_borders import border_signal
+from gennari.pipeline.compare_cells import Pretrained
+from gennari.pipeline.pretext_sets import patches_in, set_of_run
+from gennari.pipeline.probing import probe_f1
+from gennari.pipeline.reproduction import Work, save_untrained
+from gennari.sources.atomic import write_json
+from gennari.sources.documents import read_json
+from gennari.train.devices import fastest_device
+from gennari.train.distances import calibrate_on, predict_distances
+from gennari.train.pretrain import pretrain
+from gennari.train.settings import PretrainSettings
+
+Pretraining = tuple[str, str, int]
+"""Objective, encoder, seed."""
+
+
+def weights_of(arena: Arena, task: Pretraining) -> Path:
+    """Where a pre-training's weights stand."""
+    return arena.folder("pretext", *task) / "weights.safetensors"
+
+
+def pretrain_by(arena: Arena, task: Pretraining) -> Pretrained:
+    """Pre-train, or resume, or read what is finished; for worker processes."""
+    path = arena.folder("pretext", *task) / "result.json"
+    if path.exists():
+        return read_json(path, Pretrained)
+    torch.set_num_threads(arena.work.threads)
+    began = time.monotonic()
+    settings, patches, passes = _train(arena, task)
+    seconds = round(time.monotonic() - began, 1)
+    work, fold = arena.work, arena.fold
+    net = load_siamese(weights_of(arena, task)).to(fastest_device())
+    error = _error(work, net, settings)
+    known = probe_f1(net, work.store, work.normalisation, fold.train, fold.test, work.dataset.label_set, task[2])
+    result = Pretrained(
+        patches=patches,
+        patch_passes=passes,
+        err_dist_mm=round(error.mean_mm, 3),
+        err_dist_median_mm=round(error.median_predictor_mm, 3),
+        probe_f1=round(known, 4),
+        borders=border_signal(work.run(), net, work.normalisation, silent) if arena.borders else None,
+        seconds=seconds,
+    )
+    write_json(path, result)
+    return result
+
+
+def _train(arena: Arena, task: Pretraining) -> tuple[PretrainSettings, int, int]:
+    """Write the weights; (settings, patches learned from, patches that went through the network)."""
+    objective, texture, seed = arena.recipe.objective(task[0]), arena.recipe.encoder(task[1]).texture, task[2]
+    assert objective.settings is not None, "the unpre-trained objective is not pre-trained"
+    settings = objective.settings.model_copy(update={"seed": seed})
+    chosen, grey = set_for(arena, objective, seed, silent), arena.work.normalisation
+    if not objective.trained:
+        save_untrained(weights_of(arena, task), texture, chosen, grey, seed)
+        return settings, 0, 0
+    pretrain(
+        settings, texture, chosen.images, chosen.patches, chosen.train, grey, arena.folder("pretext", *task), silent,
+        validation=chosen.held_out,
+    )  # fmt: skip
+    return settings, patches_in(chosen.train), 2 * len(chosen.train) * settings.epochs
+
+
+def _error(work: Work, net: SiameseNet, settings: PretrainSettings) -> DistanceError:
+    """On the unlabelled brain's held-out pairs, whatever was learned from; calibrated where no distance was taught."""
+    main = set_of_run(work.run())
+    assert main.held_out is not None, "the unlabelled brain has held-out sections"
+    predicted = predict_distances(net, main.images, work.normalisation, main.held_out, settings.distances_by)
+    if not settings.use_distance:
+        line = calibrate_on(net, main.images, work.normalisation, main.train, settings.distances_by)
+        predicted = line.apply(predicted)
+    return distance_error(predicted, main.held_out.distance_mm, constant_mm=float(np.median(main.train.distance_mm)))

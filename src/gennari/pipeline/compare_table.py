@@ -1,0 +1,159 @@
+"""The rows of a comparison from finished cells: Dice and err_seg with intervals paired against the paper's L."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from gennari.metrics.resampling import mean_known
+from gennari.pipeline.compare_cells import ComparedCell
+from gennari.pipeline.compare_plans import row_name
+from gennari.pipeline.estimates import (
+    UNKNOWN,
+    Draws,
+    Estimate,
+    dice_draws,
+    estimate,
+    make_draws,
+    paired,
+    section_draws,
+    summed_up,
+)
+from gennari.pipeline.stacks import Gathered, Stack, gather
+from gennari.recipes.comparisons import PAPERS, PAPERS_ENCODER
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedRow:
+    """One objective, encoder and label budget over its seeds.
+
+    Attributes:
+        labels_sections: annotated sections learned from.
+        missing: areas that none of them shows.
+        individual: "held-out" sections of the labelled brains, or a sealed individual's name.
+        dice: macro Dice over areas; `dice_covered` over those that the budget shows.
+        paired: Dice less that of the paper's L with the same labels, on the same sections and seeds.
+        dice_fall: by which share 1 - Dice is lower than with that L; `err_seg_fall` the same of err_seg.
+        val_dice: mean over seeds on annotated pixels of validation sections.
+        err_dist_mm: mean over seeds; NaN without pre-training, as are the next three.
+        seconds: mean over seeds, pre-training and fine-tuning; `pretrain_seconds` of the former.
+    """
+
+    objective: str
+    encoder: str
+    budget: int
+    labels_sections: int
+    missing: tuple[str, ...]
+    individual: str
+    seeds: tuple[int, ...]
+    dice: Estimate
+    dice_covered: Estimate
+    paired: Estimate
+    dice_fall: Estimate
+    err_seg: Estimate
+    paired_err_seg: Estimate
+    err_seg_fall: Estimate
+    val_dice: float
+    err_dist_mm: float
+    probe_f1: float
+    border_auroc_partial: float
+    patch_passes: float
+    pretrain_seconds: float
+    seconds: float
+
+    def document(self) -> dict[str, object]:
+        """As it stands in compare.json: intervals as name, name_low, name_high."""
+        plain: dict[str, object] = {}
+        for name, value in asdict(self).items():
+            if isinstance(getattr(self, name), Estimate):
+                estimated = getattr(self, name)
+                plain |= {name: estimated.value, f"{name}_low": estimated.low, f"{name}_high": estimated.high}
+            else:
+                plain[name] = value
+        return {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in plain.items()}
+
+
+def compared_rows(cells: Sequence[ComparedCell], rng: np.random.Generator) -> list[ComparedRow]:
+    """Rows of one individual's cells, budgets from large to small, objectives in the order they come.
+
+    Args:
+        cells: of one data set and one individual.
+        rng: draws brains, sections and seeds, the same draws for all rows.
+
+    Raises:
+        InputError: as `gather`.
+    """
+    order = list(dict.fromkeys(_row(cell) for cell in sorted(cells, key=lambda cell: -cell.budget)))
+    gathered = gather([cell.result for cell in cells], rows=order, controls=())
+    draws = make_draws(gathered, rng)
+    table = _Table(gathered=gathered, draws=draws, cells=cells)
+    return [table.row(name) for name in order if gathered.stacks[name].seeds]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    gathered: Gathered
+    draws: Draws
+    cells: Sequence[ComparedCell]
+
+    def row(self, name: str) -> ComparedRow:
+        stack, draws = self.gathered.stacks[name], self.draws
+        cells = [cell for cell in self.cells if _row(cell) == name and cell.result.seed in stack.seeds]
+        first = cells[0]
+        areas = list(range(self.gathered.first_area, len(self.gathered.classes)))
+        covered = [area for area in areas if self.gathered.classes[area] not in first.missing]
+        reference = self.gathered.stacks.get(row_name(PAPERS, PAPERS_ENCODER, first.budget))
+        dice, error = dice_draws(stack, draws, areas), section_draws(_err_seg(stack), draws)
+        both = self._both(stack, dice, reference, lambda other: dice_draws(other, draws, areas))
+        both_errors = self._both(stack, error, reference, lambda other: section_draws(_err_seg(other), draws))
+        return ComparedRow(
+            objective=first.objective, encoder=first.encoder, budget=first.budget,
+            labels_sections=first.labels_sections, missing=first.missing, individual=first.individual,
+            seeds=stack.seeds,
+            dice=estimate(dice, draws),
+            dice_covered=estimate(dice_draws(stack, draws, covered), draws) if covered else UNKNOWN,
+            paired=summed_up(both[0] - both[1]) if both else UNKNOWN,
+            dice_fall=summed_up(_fall(1 - both[0], 1 - both[1])) if both else UNKNOWN,
+            err_seg=estimate(error, draws),
+            paired_err_seg=summed_up(both_errors[0] - both_errors[1]) if both_errors else UNKNOWN,
+            err_seg_fall=summed_up(_fall(*both_errors)) if both_errors else UNKNOWN,
+            val_dice=_mean([cell.val_dice for cell in cells]),
+            **_of_pretraining(cells),
+            seconds=_mean([cell.result.seconds for cell in cells]),
+        )  # fmt: skip
+
+    def _both(self, stack: Stack, values: np.ndarray, reference: Stack | None, measure) -> tuple | None:
+        """This row's and the reference's means in each draw; None for the reference itself."""
+        if reference is None or reference is stack or not reference.seeds:
+            return None
+        return paired((stack, values), (reference, measure(reference)), self.draws)
+
+
+def _row(cell: ComparedCell) -> str:
+    return row_name(cell.objective, cell.encoder, cell.budget)
+
+
+def _of_pretraining(cells: Sequence[ComparedCell]) -> dict[str, float]:
+    done = [cell.pretrained for cell in cells if cell.pretrained is not None]
+    borders = [each.borders.auroc_partial for each in done if each.borders is not None]
+    return {
+        "err_dist_mm": _mean([each.err_dist_mm for each in done]),
+        "probe_f1": _mean([each.probe_f1 for each in done]),
+        "border_auroc_partial": _mean(borders),
+        "patch_passes": _mean([float(each.patch_passes) for each in done]),
+        "pretrain_seconds": _mean([each.seconds for each in done]),
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(mean_known(np.array(values, float))) if len(values) else float("nan")
+
+
+def _fall(ours: Float[np.ndarray, "d"], theirs: Float[np.ndarray, "d"]) -> Float[np.ndarray, "d"]:
+    """By which share ours is lower."""
+    return 1 - np.divide(ours, theirs, out=np.full(len(theirs), np.nan), where=theirs > 0)
+
+
+def _err_seg(stack: Stack) -> Float[np.ndarray, "s n"]:
+    return stack.values(lambda section: None if section.error is None else section.error.err_seg)

@@ -1,0 +1,135 @@
+"""What pre-trainings are compared with: objectives, encoders, label budgets, by size."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from gennari.nets.sizes import TextureConfig
+from gennari.recipes.experiment import named
+from gennari.recipes.tables import SMALL, TINY_TABLE, Reproduction
+from gennari.train.settings import PretrainSettings
+
+UNTRAINED, PAPERS, PAPERS_ENCODER = "none", "L", "paper"
+"""The objective without any pre-training, the paper's, and the paper's branch."""
+ALL_SECTIONS = 111
+"""A budget of at least the training sections stands for all of them; 111 is what the paper's annotators drew."""
+
+
+class Objective(BaseModel):
+    """One way to pre-train.
+
+    Attributes:
+        settings: of the pretext task; None: no pre-training at all.
+        patches: "pretext": the unlabelled brain's; "individuals": also those of the labelled brains' training sections,
+            as many in all; "one-cytoarchitecture": those of a brain whose areas all look alike (a control).
+        crossing: pairs may span both hemispheres.
+        permuted: each patch gets the targets of another one (a control).
+        trained: False leaves random weights with batch norm statistics of the patches (a control).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    settings: PretrainSettings | None = None
+    patches: Literal["pretext", "individuals", "one-cytoarchitecture"] = "pretext"
+    crossing: bool = False
+    permuted: bool = False
+    trained: bool = True
+
+
+class Encoder(BaseModel):
+    """A texture branch by a short name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    texture: TextureConfig
+
+
+class Comparison(BaseModel):
+    """All that decides a comparison, beside its data set.
+
+    Attributes:
+        base: sampling, split, fine-tuning and rates, which all cells share with the paper's table.
+        objectives: the unpre-trained one and the paper's among them.
+        controls: made with all labels and the first seed only; none of them can win.
+        encoders: the paper's first.
+        budgets: numbers of annotated sections to learn from.
+        first_budgets: those that objectives are told apart by, on the first seed.
+        best: how many objectives go on to all budgets and seeds, beside the paper's and the unpre-trained one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    base: Reproduction
+    objectives: tuple[Objective, ...] = Field(min_length=2)
+    controls: tuple[Objective, ...] = ()
+    encoders: tuple[Encoder, ...] = Field(min_length=1)
+    budgets: tuple[PositiveInt, ...] = Field(default=(ALL_SECTIONS, 33, 11, 4), min_length=1)
+    first_budgets: tuple[PositiveInt, ...] = Field(default=(ALL_SECTIONS, 11), min_length=1)
+    best: PositiveInt = 3
+
+    def objective(self, name: str) -> Objective:
+        """An objective or a control by name (InputError naming those there are)."""
+        return named({one.name: one for one in (*self.objectives, *self.controls)}, name, "objective")
+
+    def encoder(self, name: str) -> Encoder:
+        """An encoder by name (InputError naming those there are)."""
+        return named({one.name: one for one in self.encoders}, name, "encoder")
+
+
+def _objectives(base: PretrainSettings) -> tuple[Objective, ...]:
+    """The same patches, schedule and number of pairs for all; what differs is what is asked of them."""
+
+    def asked(name: str, **changes: object) -> Objective:
+        return Objective(name=name, settings=base.model_copy(update=changes))
+
+    return (
+        Objective(name=UNTRAINED),
+        asked(PAPERS),
+        asked("dist", use_coordinates=False),
+        asked("coord", use_distance=False),
+        asked("L-alpha-1", alpha=1.0),
+        asked("L-alpha-0.1", alpha=0.1),
+        asked("L-heads", curvature_weight=1.0, plane_weight=1.0),
+        Objective(name="L-crossing", settings=base, crossing=True),
+        Objective(name="L-individuals", settings=base, patches="individuals"),
+    )
+
+
+def _controls(base: PretrainSettings) -> tuple[Objective, ...]:
+    return (
+        Objective(name="random-encoder", settings=base, trained=False),
+        Objective(name="permuted-targets", settings=base, permuted=True),
+        Objective(name="one-cytoarchitecture", settings=base, patches="one-cytoarchitecture"),
+    )
+
+
+def _comparison(base: Reproduction, **changes: object) -> Comparison:
+    pretrain, texture = base.experiment.pretrain, base.experiment.texture
+    return Comparison.model_validate(
+        {
+            "name": base.name,
+            "base": base,
+            "objectives": _objectives(pretrain),
+            "controls": _controls(pretrain),
+            "encoders": (Encoder(name=PAPERS_ENCODER, texture=texture),),
+            **changes,
+        }
+    )
+
+
+COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
+    {
+        "small": _comparison(SMALL),
+        "tiny": _comparison(TINY_TABLE, budgets=(ALL_SECTIONS, 2), first_budgets=(ALL_SECTIONS,), best=1),
+    }
+)
+
+
+def comparison(name: str) -> Comparison:
+    """Settings of a comparison by name (InputError naming those there are)."""
+    return named(COMPARISONS, name, "comparison")

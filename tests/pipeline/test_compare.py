@@ -1,0 +1,173 @@
+"""A comparison end to end on a phantom of coarse sections: stages, resuming, and a winner that is confirmed once."""
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gennari.errors import InputError
+from gennari.execute import Tick
+from gennari.pipeline import compare as module
+from gennari.pipeline.compare import Ask, compare
+from gennari.pipeline.compare_cells import ComparedCell, all_compared
+from gennari.pipeline.compare_confirm import confirmed
+from gennari.pipeline.compare_results import ComparedResults
+from gennari.pipeline.making import make_phantom_of
+from gennari.recipes import comparisons
+from gennari.recipes.comparisons import ALL_SECTIONS, Comparison, Encoder, Objective
+from gennari.recipes.tables import Reproduction
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def recipe(table_recipe: Reproduction) -> Comparison:
+    settings = table_recipe.experiment.pretrain
+    return Comparison(
+        name="mini",
+        base=table_recipe,
+        objectives=(
+            Objective(name="none"),
+            Objective(name="L", settings=settings),
+            Objective(name="coord", settings=settings.model_copy(update={"use_distance": False})),
+        ),
+        controls=(Objective(name="random-encoder", settings=settings, trained=False),),
+        encoders=(Encoder(name="paper", texture=table_recipe.experiment.texture),),
+        budgets=(ALL_SECTIONS, 2),
+        first_budgets=(ALL_SECTIONS,),
+        best=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def known(recipe: Comparison):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparisons, "COMPARISONS", {"mini": recipe})
+        patch.setattr(module, "usable_cores", lambda: 1)  # spawning processes takes longer than their work
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def made(table_dataset: Path, known, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("compared")
+    _compare(table_dataset, root)
+    return root
+
+
+def _compare(dataset: Path, root: Path, ticks: list[Tick] | None = None, **ask: object) -> ComparedResults:
+    wanted = Ask(preset="mini", **ask)  # pyright: ignore[reportArgumentType]
+    return compare(dataset, root / "work", root / "compare", wanted, [].append if ticks is None else ticks.append)
+
+
+def _cells(root: Path) -> dict[tuple[str, int, int], ComparedCell]:
+    return {(cell.objective, cell.budget, cell.result.seed): cell for cell in all_compared(root / "compare")}
+
+
+def test_stages_make_their_cells(made: Path) -> None:
+    cells = _cells(made)
+    second = {
+        (name, budget, seed) for name in ("none", "L", "coord") for budget in (ALL_SECTIONS, 2) for seed in (0, 1)
+    }
+    assert set(cells) == second | {("random-encoder", ALL_SECTIONS, 0)}
+    assert {cell.labels_sections for cell in cells.values() if cell.budget == ALL_SECTIONS} == {4}
+    assert {cell.labels_sections for cell in cells.values() if cell.budget == 2} == {2}
+
+
+def test_what_is_known_of_a_pre_training_stands_in_its_cells(made: Path) -> None:
+    cells = _cells(made)
+    assert cells["none", 2, 0].pretrained is None
+    learned, random = cells["L", 2, 0].pretrained, cells["random-encoder", ALL_SECTIONS, 0].pretrained
+    assert learned is not None
+    assert random is not None
+    assert learned.patch_passes > learned.patches > 0 == random.patch_passes
+    assert 0 <= learned.probe_f1 <= 1
+    assert np.isfinite(learned.err_dist_mm)
+    assert cells["L", 2, 0].pretrained == cells["L", ALL_SECTIONS, 0].pretrained
+    assert cells["coord", 2, 0].pretrained != learned
+
+
+def test_all_cells_are_measured_on_the_same_sections(made: Path) -> None:
+    places = {tuple((s.brain, s.section) for s in cell.result.sections) for cell in _cells(made).values()}
+    assert len(places) == 1
+
+
+def test_the_rate_is_the_best_on_validation_sections(made: Path) -> None:
+    for name in ("none", "L", "coord", "random-encoder"):
+        tried = [json.loads(path.read_text()) for path in (made / "compare" / "rates").glob(f"{name}-*.json")]
+        assert len(tried) == 2
+        best = max(tried, key=lambda one: one["val_dice"])["rate"]
+        assert {cell.result.rate for cell in _cells(made).values() if cell.objective == name} == {best}
+
+
+def test_table_and_figure_stand_beside_the_cells(made: Path) -> None:
+    document = json.loads((made / "compare.json").read_text())
+    assert document["winner"]["objective"] in ("L", "coord")
+    assert document["confirmed"] is None
+    assert len(document["cells"]) == 7
+    assert (made / "compare.png").read_bytes().startswith(b"\x89PNG")
+    assert (made / "compare.csv").read_text().count("\n") == 8
+    assert "phantom" in (made / "compare.md").read_text()
+
+
+def test_what_is_finished_is_not_made_again(made: Path, table_dataset: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (made / "compare").rglob("*.json")}
+    lost = made / "compare" / "L-paper-2-1.json"
+    kept = lost.read_text()
+    lost.unlink()
+    _compare(table_dataset, made)
+    assert ComparedCell.model_validate_json(lost.read_text()) == ComparedCell.model_validate_json(kept)
+    after = {path: path.stat().st_mtime_ns for path in (made / "compare").rglob("*.json")}
+    assert {path for path in before if before[path] != after[path]} == {lost}
+
+
+def test_objectives_by_name_are_made_on_all_budgets_and_seeds(made: Path, table_dataset: Path, tmp_path: Path) -> None:
+    ask = Ask(preset="mini", objectives=("none",))
+    compare(table_dataset, made / "work", tmp_path / "named", ask, [].append)
+    assert {cell.objective for cell in all_compared(tmp_path / "named")} == {"none"}
+    assert len(all_compared(tmp_path / "named")) == 4
+    with pytest.raises(InputError, match="objective"):
+        compare(table_dataset, made / "work", tmp_path / "named", Ask(preset="mini", objectives=("x",)), [].append)
+
+
+def test_cells_of_another_recipe_are_refused(made: Path, table_dataset: Path, recipe: Comparison, known) -> None:
+    changed = recipe.base.model_copy(
+        update={"experiment": recipe.base.experiment.model_copy(update={"finetune": _longer(recipe)})}
+    )
+    other = recipe.model_copy(update={"base": changed})
+    known.setattr(comparisons, "COMPARISONS", {"mini": other})
+    try:
+        with pytest.raises(InputError, match=r"another recipe|other settings|another configuration"):
+            _compare(table_dataset, made)
+    finally:
+        known.setattr(comparisons, "COMPARISONS", {"mini": recipe})
+
+
+def _longer(recipe: Comparison):
+    finetune = recipe.base.experiment.finetune
+    phases = tuple(phase.model_copy(update={"steps": phase.steps + 1}) for phase in finetune.phases)
+    return finetune.model_copy(update={"phases": phases})
+
+
+def test_a_winner_is_confirmed_once_on_a_sealed_individual(
+    made: Path, table_dataset: Path, mini_recipes, tmp_path: Path
+) -> None:
+    settings = mini_recipes[0]
+    (plan,) = [plan for plan in settings.brains if plan.role == "labelled"][:1]
+    sealed = settings.model_copy(update={"brains": (plan.model_copy(update={"name": "E"}),)})
+    make_phantom_of(tmp_path / "sealed", None, sealed, 1, lambda tick: None)
+    with pytest.raises(InputError, match="sealed individual"):
+        _compare(table_dataset, made, sealed=table_dataset)
+    document = _compare(table_dataset, made, sealed=tmp_path / "sealed").document
+    found = confirmed(made / "compare")
+    assert found is not None
+    winner, cells = found
+    assert winner.individual == "E"
+    assert {cell.individual for cell in cells} == {"E"}
+    assert {cell.objective for cell in cells} == {"none", "L", winner.objective}
+    assert len({row["individual"] for row in document["cells"]}) == 2  # pyright: ignore
+    path = made / "compare" / "confirmed" / "winner.json"
+    path.write_text(winner.model_copy(update={"objective": "other"}).model_dump_json())
+    with pytest.raises(InputError, match="opened once"):
+        _compare(table_dataset, made, sealed=tmp_path / "sealed")

@@ -1,0 +1,83 @@
+"""Which cells each stage has, and that winners are chosen by validation alone."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gennari.errors import InputError
+from gennari.pipeline.cells import CellResult
+from gennari.pipeline.compare_cells import ComparedCell
+from gennari.pipeline.compare_plans import Plan, best_objectives, first_stage, second_stage, third_stage, winner
+from gennari.recipes.comparisons import COMPARISONS, Comparison, Encoder
+
+RECIPE = COMPARISONS["tiny"]
+
+
+@pytest.fixture
+def finished(make_cell: Callable[..., CellResult]) -> Callable[..., ComparedCell]:
+    """finished(plan, val_dice): a cell in which nothing but these matters."""
+
+    def make(plan: Plan, val_dice: float) -> ComparedCell:
+        return ComparedCell(
+            objective=plan.objective, encoder=plan.encoder, budget=plan.budget, labels_sections=plan.budget,
+            val_dice=val_dice, seconds=1.0, result=make_cell(plan.row, plan.seed, {("A", 1): 10}),
+        )  # fmt: skip
+
+    return make
+
+
+def test_the_first_stage_tries_every_objective_with_one_seed(finished) -> None:
+    plans = first_stage(RECIPE)
+    assert {plan.objective for plan in plans} == {one.name for one in (*RECIPE.objectives, *RECIPE.controls)}
+    assert {plan.seed for plan in plans} == {0}
+    assert {plan.encoder for plan in plans} == {"paper"}
+    assert len(plans) == len(set(plans))
+
+
+def test_the_best_are_those_with_the_highest_validation_dice(finished) -> None:
+    cells = [finished(plan, 0.9 if plan.objective == "coord" else 0.5) for plan in first_stage(RECIPE)]
+    assert best_objectives(RECIPE, cells) == ["coord"]
+    names = {plan.objective for plan in second_stage(RECIPE, cells)}
+    assert names == {"none", "L", "coord"}
+
+
+def test_controls_the_papers_and_none_are_no_candidates(finished) -> None:
+    favoured = {"none", "L", *(one.name for one in RECIPE.controls)}
+    cells = [finished(plan, 0.9 if plan.objective in favoured else 0.5) for plan in first_stage(RECIPE)]
+    assert not set(best_objectives(RECIPE, cells)) & favoured
+
+
+def test_an_unfinished_stage_chooses_nothing(finished) -> None:
+    cells = [finished(plan, 0.5) for plan in first_stage(RECIPE)][1:]
+    with pytest.raises(InputError, match="missing"):
+        second_stage(RECIPE, cells)
+
+
+def test_other_encoders_are_tried_for_the_papers_and_the_best(finished) -> None:
+    recipe = _with_encoder()
+    cells = [finished(plan, 0.9 if plan.objective == "dist" else 0.5) for plan in first_stage(recipe)]
+    plans = third_stage(recipe, cells)
+    assert {(plan.objective, plan.encoder) for plan in plans} == {("none", "new"), ("L", "new"), ("dist", "new")}
+    assert third_stage(RECIPE, cells) == []
+
+
+def test_the_winner_has_the_highest_validation_dice_over_budgets_and_seeds(finished) -> None:
+    recipe = _with_encoder()
+    first = [finished(plan, 0.9 if plan.objective == "dist" else 0.5) for plan in first_stage(recipe)]
+    later = [plan for stage in (second_stage, third_stage) for plan in stage(recipe, first)]
+    made = {plan: finished(plan, 0.8 if plan.encoder == "new" and plan.objective == "L" else 0.6) for plan in later}
+    cells = [*made.values(), *(cell for cell in first if _plan(cell) not in made)]
+    assert winner(recipe, cells) == ("L", "new")
+    unpretrained = [cell.model_copy(update={"val_dice": 0.99}) if cell.objective == "none" else cell for cell in cells]
+    assert winner(recipe, unpretrained) == ("L", "new")
+    with pytest.raises(InputError, match="missing"):
+        winner(recipe, cells[1:])
+
+
+def _plan(cell: ComparedCell) -> Plan:
+    return Plan(cell.objective, cell.encoder, cell.budget, cell.result.seed)
+
+
+def _with_encoder() -> Comparison:
+    first = RECIPE.encoders[0]
+    return RECIPE.model_copy(update={"encoders": (first, Encoder(name="new", texture=first.texture))})

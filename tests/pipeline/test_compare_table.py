@@ -1,0 +1,94 @@
+"""Rows of a comparison from cells made up by hand: means, paired differences, falls."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from gennari.pipeline.cells import CellResult
+from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, Pretrained, read_compared, write_compared
+from gennari.pipeline.compare_plans import row_name
+from gennari.pipeline.compare_table import ComparedRow, compared_rows
+
+PLACES = [("A", 1), ("A", 2), ("B", 1), ("B", 2)]
+
+
+@pytest.fixture
+def make(make_cell: Callable[..., CellResult]) -> Callable[..., ComparedCell]:
+    def made(objective: str, budget: int, seed: int, hits: int, err_seg: float = 10.0, **changes: object):
+        result = make_cell(
+            row_name(objective, "paper", budget), seed, dict.fromkeys(PLACES, hits), dict.fromkeys(PLACES, err_seg)
+        )
+        values = {
+            "objective": objective, "encoder": "paper", "budget": budget, "labels_sections": budget, "val_dice": 0.5,
+            "seconds": 1.0, "result": result, **changes,
+        }  # fmt: skip
+        return ComparedCell.model_validate(values)
+
+    return made
+
+
+def _row(rows: list[ComparedRow], objective: str, budget: int) -> ComparedRow:
+    (found,) = [row for row in rows if (row.objective, row.budget) == (objective, budget)]
+    return found
+
+
+def test_differences_are_to_the_papers_loss_with_the_same_labels(make) -> None:
+    cells = [make("L", 54, seed, 10) for seed in (0, 1)] + [make("new", 54, seed, 15, 8.0) for seed in (0, 1)]
+    cells += [make("L", 11, 0, 5), make("new", 11, 0, 5)]
+    rows = compared_rows(cells, np.random.default_rng(0))
+    new = _row(rows, "new", 54)
+    assert new.dice.value == pytest.approx(0.75)  # 15 of 20 pixels of each of two areas, the others exchanged
+    assert new.paired.value == pytest.approx(0.25)
+    assert (new.paired.low, new.paired.high) == pytest.approx((0.25, 0.25))  # the same everywhere: no spread
+    assert new.dice_fall.value == pytest.approx(0.5)
+    assert new.err_seg_fall.value == pytest.approx(0.2)
+    assert new.paired_err_seg.value == pytest.approx(-2.0)
+    assert new.seeds == (0, 1)
+    assert _row(rows, "new", 11).paired.value == pytest.approx(0.0)
+
+
+def test_the_papers_loss_has_no_difference_to_itself(make) -> None:
+    row = _row(compared_rows([make("L", 54, 0, 10)], np.random.default_rng(0)), "L", 54)
+    assert np.isnan(row.paired.value)
+    assert row.document()["paired"] is None
+
+
+def test_large_budgets_come_first(make) -> None:
+    rows = compared_rows([make("L", 11, 0, 10), make("L", 54, 0, 10)], np.random.default_rng(0))
+    assert [row.labels_sections for row in rows] == [54, 11]
+
+
+def test_areas_that_no_section_shows_are_left_out_of_the_covered_dice(make) -> None:
+    cell = make("L", 4, 0, 10)
+    area = cell.result.classes[-1]
+    (row,) = compared_rows([cell.model_copy(update={"missing": (area,)})], np.random.default_rng(0))
+    assert row.missing == (area,)
+    assert row.dice_covered.value == pytest.approx(0.5)
+
+
+def test_what_is_known_of_pre_training_is_a_mean_over_seeds(make, tmp_path) -> None:
+    def pretrained(value: float, borders: BorderSignal | None) -> Pretrained:
+        return Pretrained(
+            patches=10, patch_passes=40, err_dist_mm=value, err_dist_median_mm=26.0, probe_f1=0.4, borders=borders,
+            seconds=5.0,
+        )  # fmt: skip
+
+    cells = [
+        make("L", 54, 0, 10, pretrained=pretrained(20.0, BorderSignal(auroc=0.7, auroc_partial=0.6))),
+        make("L", 54, 1, 10, pretrained=pretrained(24.0, None)),
+    ]
+    (row,) = compared_rows(cells, np.random.default_rng(0))
+    assert row.err_dist_mm == pytest.approx(22.0)
+    assert row.border_auroc_partial == pytest.approx(0.6)
+    assert row.pretrain_seconds == pytest.approx(5.0)
+    write_compared(tmp_path / "cell.json", cells[0])
+    assert read_compared(tmp_path / "cell.json") == cells[0]
+
+
+def test_the_document_has_the_keys_that_were_promised(make) -> None:
+    (row,) = compared_rows([make("L", 54, 0, 10)], np.random.default_rng(0))
+    assert {
+        "objective", "encoder", "labels_sections", "dice", "dice_low", "dice_high", "paired_low", "paired_high",
+        "err_seg", "border_auroc_partial", "seconds", "individual",
+    } <= set(row.document())  # fmt: skip

@@ -1,0 +1,34 @@
+"""The figure of a comparison shows what it was given."""
+
+import numpy as np
+import pytest
+
+from gennari.report.compare_figures import LabelCurve, labels_figure
+
+
+def _curve(label: str, values: list[float]) -> LabelCurve:
+    interval = np.array([[value, value - 0.1, value + 0.1] for value in values])
+    return LabelCurve(label=label, sections=[54, 33, 11][: len(values)], values=interval)
+
+
+def test_each_curve_goes_through_its_values_from_few_to_many_sections() -> None:
+    figure = labels_figure({"held-out": [_curve("L", [0.8, 0.7, 0.5])]}, "Dice")
+    (axes,) = figure.axes
+    (line,) = axes.get_lines()
+    assert np.allclose(line.get_ydata(), [0.5, 0.7, 0.8])
+    assert (np.diff(line.get_xdata()) > 0).all()
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["11", "33", "54"]
+
+
+def test_a_label_has_one_colour_in_all_panels() -> None:
+    curves = [_curve("L", [0.8, 0.7]), _curve("none", [0.6, 0.5])]
+    figure = labels_figure({"held-out": curves, "E": curves[::-1]}, "Dice")
+    colours = [{line.get_label(): line.get_color() for line in axes.get_lines()} for axes in figure.axes]
+    assert colours[0] == colours[1]
+    assert len(set(colours[0].values())) == 2
+
+
+def test_a_curve_without_a_value_for_each_number_is_refused() -> None:
+    curve = LabelCurve(label="L", sections=[54, 33], values=np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="one value for each of 2"):
+        labels_figure({"held-out": [curve]}, "Dice")
