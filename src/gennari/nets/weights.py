@@ -1,6 +1,6 @@
 """Weights on disk: safetensors with the network's config beside the tensors, and their way from net to net by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gennari.errors import InputError
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
-from gennari.nets.sizes import KERNEL, TextureConfig, siamese_sizes
+from gennari.nets.sizes import KERNEL, TextureConfig, dense_inputs
 from gennari.sources.atomic import atomic_path
 from gennari.sources.documents import load_json, parse
 
@@ -23,7 +23,7 @@ Net = TypeVar("Net", bound=nn.Module)
 _TEXTURE = "texture."
 _SPARE = 1_000_000
 """Numbers of a layer that nobody minds, whatever the file holds."""
-_FREE = {"patch_px", "features", "output_level"}
+_FREE = {"patch_px", "features", "output_level", "pooling"}
 """What may differ between two nets that share texture weights: it changes no layer of the branch."""
 
 
@@ -86,14 +86,10 @@ def transfer_texture(path: Path, net: SiameseNet | AreaUNet) -> None:
     theirs, ours = _record(metadata, path).config, net.config
     branch = {name: value for name, value in tensors.items() if name.startswith(_TEXTURE)}
     wanted = {name: value for name, value in net.state_dict().items() if name.startswith(_TEXTURE)}
+    _check_same(theirs, ours, {"encoder"}, path)
     _check_names(branch, wanted, path)
     _check_finite(branch, path)
-    for key in TextureConfig.model_fields:
-        if key not in _FREE and getattr(theirs, key) != getattr(ours, key):
-            raise InputError(
-                f"texture weights must come from a branch of the same config; {path} has "
-                f"{key} = {getattr(theirs, key)}, the network {getattr(ours, key)}; use one preset for both"
-            )
+    _check_same(theirs, ours, TextureConfig.model_fields.keys() - _FREE, path)
     net.load_state_dict(branch, strict=False)
 
 
@@ -152,14 +148,23 @@ def _largest_layer(record: NetRecord) -> int:
     """At least how many numbers the largest layer of a network takes."""
     config, atlas = record.config, (record.atlas_channels, *record.atlas_widths)
     widths = (config.stem_channels, *config.channels)
-    cells = siamese_sizes(config, config.patch_px).cells_px ** 2 if record.kind == "siamese" else 0
+    dense = config.features * dense_inputs(config) if record.kind == "siamese" else 0
     return max(
         config.stem_kernel**2 * config.stem_channels,
         *(KERNEL**2 * a * b for a, b in (*pairwise(widths), *pairwise(atlas))),
         KERNEL**2 * max(config.channels) ** 2 if max(config.convs) > 1 else 0,
-        config.features * config.channels[-1] * cells,
+        dense,
         record.classes,
     )
+
+
+def _check_same(theirs: TextureConfig, ours: TextureConfig, keys: Set[str], path: Path) -> None:
+    for key in TextureConfig.model_fields:
+        if key in keys and getattr(theirs, key) != getattr(ours, key):
+            raise InputError(
+                f"texture weights must come from a branch of the same config; {path} has "
+                f"{key} = {getattr(theirs, key)}, the network {getattr(ours, key)}; use one preset for both"
+            )
 
 
 def _check_names(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
