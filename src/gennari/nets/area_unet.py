@@ -15,8 +15,9 @@ from gennari.nets.texture import blocks, conv_block, down, initialise
 class AreaUNet(nn.Module):
     """Window and atlas prior in, logits of the classes out.
 
-    The atlas branch has the paper's convolutions and pools (whatever the image branch is) but no stem: its input lies on the stem's grid, so
-    sizes agree at every level. Bottoms of both are concatenated, and so are the skips of both at every up level.
+    The atlas branch has the paper's blocks, whatever the image branch is, but no stem: its input lies on the stem's
+    grid, so sizes agree at every level. Bottoms of both are concatenated, and so are the skips of both at every up
+    level.
 
     Args:
         config: of the image branch; decides all sizes.

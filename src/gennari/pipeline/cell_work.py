@@ -90,7 +90,7 @@ def run_trial(work: Work, trial: Trial) -> Judged:
         settings, experiment.texture, [work.store.labelled(*place) for place in trial.fold.train],
         work.normalisation, init, out, silent, classes=len(label_set.names),
     )  # fmt: skip
-    net = load_area_unet(done.weights).to(fastest_device())
+    net = load_area_unet(done.weights, experiment.texture.encoder).to(fastest_device())
     judge = _chosen_by if trial.judged_on == "val" else _measured
     dice, sections = judge(work, net, getattr(trial.fold, trial.judged_on), label_set, trial.row.atlas)
     return Judged(
