@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
-from gennari.nets.sizes import PRESETS, TextureConfig, siamese_sizes, unet_sizes, valid_inputs
+from gennari.nets.sizes import PRESETS, TextureConfig, dense_inputs, siamese_sizes, unet_sizes, valid_inputs
 
 ATLAS_WIDTHS = (4, 5, 6, 7, 8, 9)
 
@@ -65,7 +65,8 @@ def test_siamese_sizes_hold_for_a_range_of_patches(preset: str):
         sizes = siamese_sizes(config, px)
         assert seen["stem"] == sizes.stem_px
         _check_texture(seen, "blocks.", config, sizes.blocks)
-        assert net.dense.in_features == sizes.cells_px**2 * config.channels[-1]
+        cells = 1 if preset == "demo32-residual" else sizes.cells_px**2
+        assert net.dense.in_features == dense_inputs(net.config) == cells * config.channels[-1]
         assert out[-1].shape[-1] // 2 == sizes.cells_px
 
 
@@ -132,6 +133,8 @@ def test_the_unets_parameters_are_those_of_its_layers_counted_by_hand(preset: st
         return sum(block(a, b, convs) for (a, b), convs in zip(pairs, config.convs, strict=True))
 
     total = 26 * 16 + branch(16, config.channels) + branch(13, atlas)
+    if config.encoder == "residual":  # a 1x1 shortcut with scale and shift wherever the width changes
+        total += sum(a * b + 2 * b for a, b in pairwise((16, *config.channels)) if a != b)
     width = config.channels[-1] + atlas[-1]
     for level in range(len(config.channels) - 2, config.output_block - 1, -1):
         to = config.channels[level]

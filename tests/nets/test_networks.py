@@ -77,6 +77,15 @@ def test_distances_and_places_are_in_mm():
     torch.testing.assert_close(net.coordinates_mm(first), 50 * net.head(first) + torch.tensor([1.0, 2.0, 3.0]))
 
 
+def test_global_pooling_reads_the_mean_of_the_bottom():
+    net = SiameseNet(SMALL.model_copy(update={"pooling": "global"})).eval()
+    image = torch.randn(2, 1, 40, 40)
+    bottom = net.texture(image)[-1]
+    mean = torch.stack([bottom[..., i, j] for i in range(4) for j in range(4)]).mean(0)
+    assert bottom.shape == (2, 8, 4, 4)
+    torch.testing.assert_close(net.features(image), mean @ net.dense.weight.T + net.dense.bias)
+
+
 def test_without_the_atlas_zeros_stand_for_its_bottom_and_skips():
     net = AreaUNet(SMALL, 5, 7, WIDTHS).eval()
     image = torch.randn(2, 1, 40, 40)

@@ -10,6 +10,7 @@ from gennari.nets.sizes import TextureConfig, unet_sizes
 
 SAME = TextureConfig(spacing_um=64, patch_px=16, stem_channels=4, channels=(4, 6), convs=(1, 1), padding="same")
 VALID = TextureConfig(spacing_um=32, patch_px=40, stem_stride=1, channels=(4, 6), convs=(2, 1))
+RESIDUAL = VALID.model_copy(update={"encoder": "residual", "pooling": "global"})
 
 
 def trained(config: TextureConfig) -> AreaUNet:
@@ -22,7 +23,7 @@ def trained(config: TextureConfig) -> AreaUNet:
     return net.eval().to(memory_format=torch.channels_last)  # as `load_area_unet` gives it
 
 
-@pytest.mark.parametrize("config", [SAME, VALID], ids=["same", "valid"])
+@pytest.mark.parametrize("config", [SAME, VALID, RESIDUAL], ids=["same", "valid", "residual"])
 @pytest.mark.parametrize("with_atlas", [False, True])
 def test_torch_reads_a_program_that_takes_grey_values_and_any_batch(tmp_path, config, with_atlas):
     net = trained(config)

@@ -13,6 +13,7 @@ from gennari.nets.sizes import (
     PRESETS,
     TextureConfig,
     atlas_spacing_um,
+    dense_inputs,
     output_spacing_um,
     siamese_sizes,
     unet_sizes,
@@ -27,6 +28,7 @@ WINDOWS = {
     "coarse32-stride2": 251,
     "demo32": 128,
     "demo32-narrow": 128,
+    "demo32-residual": 128,
 }
 
 
@@ -123,7 +125,7 @@ def test_fields_of_view_are_those_of_the_table():
     assert field_of_view_um(PRESETS["demo32-narrow"])[0] < 5500
 
 
-@pytest.mark.parametrize("preset", ["coarse32", "coarse32-stride2", "demo32", "demo32-narrow"])
+@pytest.mark.parametrize("preset", ["coarse32", "coarse32-stride2", "demo32", "demo32-narrow", "demo32-residual"])
 def test_a_pixel_sees_what_the_arithmetic_says_and_nothing_else(preset):
     config = PRESETS[preset]
     before, behind = halo_px(config)
@@ -166,11 +168,33 @@ def test_a_window_whose_output_would_vanish_is_refused():
         ({"output_level": 3}, "at most the number of blocks"),
         ({"patch_px": 65}, "does not fit"),
         ({"depth": 3}, "Extra inputs"),
+        ({"encoder": "resnet"}, "an encoder is paper, residual or an import path 'package.module:Class'"),
+        ({"encoder": "os.system"}, "or an import path"),
+        ({"encoder": "a:b.c()"}, "or an import path"),
+        ({"pooling": "max"}, "'flatten' or 'global'"),
     ],
 )
 def test_a_config_that_cannot_be_built_is_refused(change, message):
     with pytest.raises(ValidationError, match=message):
         TextureConfig(**{**PRESETS["coarse32"].model_dump(), **change})
+
+
+def test_a_config_is_written_as_it_was_before_there_was_an_encoder_slot():
+    narrow = PRESETS["demo32-narrow"]
+    assert narrow.model_dump_json() == (
+        '{"spacing_um":32.0,"patch_px":64,"stem_channels":16,"stem_kernel":5,"stem_stride":2,"stem_relu":true,'
+        '"channels":[16,32,64,96],"convs":[2,2,2,1],"padding":"same","features":32,"output_level":2}'
+    )
+    other = PRESETS["demo32-residual"]
+    assert other.model_dump() == {**narrow.model_dump(), "encoder": "residual", "pooling": "global"}
+    assert TextureConfig.model_validate_json(other.model_dump_json()) == other
+    assert TextureConfig.model_validate_json(narrow.model_dump_json()) == narrow
+
+
+def test_the_dense_layer_reads_every_cell_or_their_mean():
+    config = PRESETS["s2"]
+    assert dense_inputs(config) == 4 * 4 * 128
+    assert dense_inputs(config.model_copy(update={"pooling": "global"})) == 128
 
 
 def test_sizes_need_no_torch():

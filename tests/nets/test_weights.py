@@ -42,6 +42,18 @@ def test_only_the_texture_branch_is_transferred(tmp_path: Path):
         assert torch.equal(value, siamese.state_dict()[name] if name.startswith("texture.") else before[name])
 
 
+def test_a_residual_branch_is_handed_on_by_name_and_to_no_other_encoder(tmp_path: Path):
+    config = CONFIG.model_copy(update={"encoder": "residual", "pooling": "global"})
+    siamese, unet = _trained(config), AreaUNet(config.model_copy(update={"pooling": "flatten"}), 5)
+    save_net(tmp_path / "s.safetensors", siamese)
+    assert load_siamese(tmp_path / "s.safetensors").config == config
+    transfer_texture(tmp_path / "s.safetensors", unet)
+    image = torch.randn(2, 1, 40, 40)
+    torch.testing.assert_close(unet.eval().texture(image), siamese.eval().texture(image))
+    with pytest.raises(InputError, match="encoder = residual, the network paper; use one preset"):
+        transfer_texture(tmp_path / "s.safetensors", AreaUNet(CONFIG, 5))
+
+
 def test_the_other_presets_weights_are_refused_naming_the_layer(tmp_path: Path):
     save_net(tmp_path / "s4.safetensors", SiameseNet(PRESETS["s4"]))
     with pytest.raises(InputError, match=r"missing: texture\.blocks\.0\.conv2\.bias.* and 4 more"):

@@ -33,7 +33,8 @@ def test_a_trace_says_what_a_real_pass_gives_and_leaves_the_network_alone():
 
 
 @pytest.mark.parametrize(
-    ("preset", "window_px"), [("s2", 2043), ("s4", 2025), ("coarse32-stride2", 251), ("demo32", 128)]
+    ("preset", "window_px"),
+    [("s2", 2043), ("s4", 2025), ("coarse32-stride2", 251), ("demo32", 128), ("demo32-residual", 128)],
 )
 def test_all_sizes_of_both_networks_are_in_the_figure(preset: str, window_px: int):
     config = PRESETS[preset]

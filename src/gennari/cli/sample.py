@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from gennari.cli.progress import progress
+from gennari.nets.sizes import Pooling
 from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.splitting import check_held_out
 from gennari.pipeline.stages import create_run, locked
@@ -28,6 +29,8 @@ def sample(
     exact: bool = False,
     degrees: Literal["hubs", "configuration"] | None = None,
     cross_hemisphere: bool = False,
+    encoder: str | None = None,
+    pooling: Pooling | None = None,
 ) -> None:
     """Begin a run: split the sections, sample patches and pairs, measure geodesic distances.
 
@@ -49,6 +52,9 @@ def sample(
         degrees: hubs: few patches take part in many pairs (2,000 sources for 200,000 pairs); configuration: stubs of
             one power law matched at random (70,000 sources). What the recipe says if left out.
         cross_hemisphere: let pairs span the hemispheres, the right one's places mapped to the left one.
+        encoder: of both networks: paper, residual (its convolutions with shortcuts), or the import path
+            package.module:Class of a module of your own, which is called with the recipe's texture settings.
+        pooling: what the Siamese network's last layer reads of a patch: flatten (all cells) or global (their mean).
     """
     bands = {"every": every, "guard_patches": guard_patches}
     recipe = changed(
@@ -57,6 +63,7 @@ def sample(
         area_split={"kind": split, "held_out": hold_out, **bands},
         patches={"min_quality": min_quality, "min_tissue": min_tissue},
         pairs={"exact": exact or None, "degrees": degrees, "cross_hemisphere": cross_hemisphere or None},
+        texture={"encoder": encoder, "pooling": pooling},
     )
     check_held_out(open_dataset(dataset), recipe)  # refuse bad input before anything is made
     with locked(run, make=True), progress() as tick:

@@ -7,15 +7,17 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gennari.nets.encoders import make_texture
 from gennari.nets.sizes import TextureConfig, unet_sizes
-from gennari.nets.texture import TextureBranch, blocks, conv_block, down, initialise
+from gennari.nets.texture import blocks, conv_block, down, initialise
 
 
 class AreaUNet(nn.Module):
     """Window and atlas prior in, logits of the classes out.
 
-    The atlas branch has the image branch's convolutions and pools but no stem: its input lies on the stem's grid, so
-    sizes agree at every level. Bottoms of both are concatenated, and so are the skips of both at every up level.
+    The atlas branch has the paper's blocks, whatever the image branch is, but no stem: its input lies on the stem's
+    grid, so sizes agree at every level. Bottoms of both are concatenated, and so are the skips of both at every up
+    level.
 
     Args:
         config: of the image branch; decides all sizes.
@@ -39,8 +41,10 @@ class AreaUNet(nn.Module):
             raise ValueError(f"atlas_widths must say one width a block ({len(config.channels)}), got {len(widths)}")
         self.config, self.classes = config, classes
         self.atlas_channels, self.atlas_widths = atlas_channels, widths if atlas_channels else ()
-        self.texture = TextureBranch(config, generator)
-        self.atlas = blocks(atlas_channels, widths, config.convs, config.padding) if atlas_channels else None
+        self.texture = make_texture(config, generator)
+        self.atlas = (
+            blocks(atlas_channels, widths, config.convs, config.padding, conv_block) if atlas_channels else None
+        )
         self.ups, self.up_blocks = nn.ModuleList(), nn.ModuleList()
         width = config.channels[-1] + widths[-1]
         for level in range(len(config.channels) - 2, config.output_block - 1, -1):

@@ -26,6 +26,18 @@ def field_of_view_um(config: TextureConfig) -> tuple[float, float]:
     return output * config.spacing_um, cell * config.spacing_um
 
 
+def seen_by_cell_px(config: TextureConfig, level: int) -> tuple[int, int]:
+    """First and last input pixel that cell 0 of a block's map depends on; cell i sees i strides of the block on."""
+    pad = 1 if config.padding == "same" else 0
+    lo = hi = 0
+    for i in range(level, -1, -1):
+        lo, hi = lo - config.convs[i] * pad, hi + config.convs[i] * (KERNEL - 1 - pad)
+        if i:
+            lo, hi = 2 * lo, 2 * hi + 1
+    before = config.stem_before_px if pad else 0
+    return config.stem_stride * lo - before, config.stem_stride * hi + config.stem_kernel - 1 - before
+
+
 def _seen_px(config: TextureConfig) -> list[tuple[int, int]]:
     """First and last input pixel that each output pixel of one pooling period depends on.
 

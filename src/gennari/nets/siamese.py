@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gennari.nets.dense import Dense
-from gennari.nets.sizes import TextureConfig, siamese_sizes
-from gennari.nets.texture import TextureBranch, initialise
+from gennari.nets.encoders import make_texture
+from gennari.nets.sizes import TextureConfig, dense_inputs
+from gennari.nets.texture import initialise
 
 
 class SiameseNet(nn.Module):
@@ -37,9 +38,8 @@ class SiameseNet(nn.Module):
     ) -> None:
         super().__init__()
         self.config, self.further = config, tuple(further)
-        self.texture = TextureBranch(config, generator)
-        cells = siamese_sizes(config, config.patch_px).cells_px
-        self.dense = Dense(cells * cells * config.channels[-1], config.features)
+        self.texture = make_texture(config, generator)
+        self.dense = Dense(dense_inputs(config), config.features)
         self.head = Dense(config.features, 3)
         initialise(self.dense, generator)
         initialise(self.head, generator)
@@ -61,8 +61,10 @@ class SiameseNet(nn.Module):
 
     def features(self, patches: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b f"]:
         """f(x)."""
-        bottom = F.max_pool2d(self.texture(patches)[-1], 2)
-        return self.dense(bottom.flatten(1))  # (b, c, h, w) -> (b, c h w)
+        bottom = self.texture(patches)[-1]
+        if self.config.pooling == "global":
+            return self.dense(bottom.mean(dim=(2, 3)))
+        return self.dense(F.max_pool2d(bottom, 2).flatten(1))  # (b, c, h, w) -> (b, c h w)
 
     def coordinates(self, features: Float[Tensor, "b f"]) -> Float[Tensor, "b 3"]:
         """d(f(x)), in units of `scale_mm` from `centre_mm`."""

@@ -1,14 +1,16 @@
 """The sizes of the networks, computed and never typed: what fits and what comes out. No torch here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_serializer, model_validator
 
 from gennari.errors import InputError
+from gennari.nets.encoder_names import OURS, EncoderName
 
 Padding = Literal["valid", "same"]
+Pooling = Literal["flatten", "global"]
 _Many = Annotated[int, Field(gt=0, le=2**20)]
 _Few = Annotated[int, Field(gt=0, le=64)]
 """Bounds for what comes with somebody's weights: sizes are walked through layer by layer."""
@@ -31,6 +33,11 @@ class TextureConfig(BaseModel):
         features: length of the feature vector f(x).
         output_level: levels of the U-Net's up path, by default all, which ends on the stem's grid; each level less
             makes the output grid twice as coarse.
+        encoder: "paper"; "residual", the same convolutions with shortcuts around them (`nets/residual.py`); or the
+            import path "package.module:Class" of a module of the user's own (`nets/encoders.py`), for which stride,
+            channels, convs and padding declare what it gives and how far it sees.
+        pooling: what the dense layer reads: "flatten", all cells of the pooled bottom, each with its place; or
+            "global", the mean over the bottom, which forgets where in the patch something stood.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +53,15 @@ class TextureConfig(BaseModel):
     padding: Padding = "valid"
     features: _Many = 32
     output_level: PositiveInt | None = None
+    encoder: EncoderName = "paper"
+    pooling: Pooling = "flatten"
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, plain: Callable[["TextureConfig"], dict[str, object]]) -> dict[str, object]:
+        # runs, cells and weights are known by what their config is written as: what came later is written where it is
+        # not as it always was
+        values = plain(self)
+        return {key: value for key, value in values.items() if _LATER.get(key, ()) != value}
 
     @model_validator(mode="after")
     def _fits(self) -> "TextureConfig":
@@ -63,6 +79,11 @@ class TextureConfig(BaseModel):
             )
         siamese_sizes(self, self.patch_px)
         return self
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the encoder is none of ours: building it imports and runs somebody's code."""
+        return self.encoder not in OURS
 
     @property
     def up_levels(self) -> int:
@@ -91,6 +112,9 @@ class TextureConfig(BaseModel):
         Kernel less stride is odd for 5 and 2: the output then stands half an input pixel off centre. Rounded down.
         """
         return (self.stem_kernel - self.stem_stride) // 2
+
+
+_LATER = {"encoder": "paper", "pooling": "flatten"}
 
 
 class SiameseSizes(NamedTuple):
@@ -136,6 +160,12 @@ def siamese_sizes(config: TextureConfig, patch_px: int) -> SiameseSizes:
     """
     stem, blocks = _down(config, patch_px, pooled=len(config.channels))
     return SiameseSizes(stem_px=stem, blocks=blocks, pooled=tuple(block[-1] // 2 for block in blocks))
+
+
+def dense_inputs(config: TextureConfig) -> int:
+    """Numbers that the Siamese network's dense layer reads."""
+    cells = 1 if config.pooling == "global" else siamese_sizes(config, config.patch_px).cells_px ** 2
+    return cells * config.channels[-1]
 
 
 def unet_sizes(config: TextureConfig, input_px: int) -> UNetSizes:
@@ -242,7 +272,18 @@ PRESETS: Mapping[str, TextureConfig] = MappingProxyType(
         "demo32-narrow": TextureConfig(
             spacing_um=32, patch_px=64, channels=(16, 32, 64, 96), convs=(2, 2, 2, 1), padding="same", output_level=2
         ),
+        "demo32-residual": TextureConfig(
+            spacing_um=32,
+            patch_px=64,
+            channels=(16, 32, 64, 96),
+            convs=(2, 2, 2, 1),
+            padding="same",
+            output_level=2,
+            encoder="residual",
+            pooling="global",
+        ),
     }
 )
 """`s2` and `s4` (Spitzer et al. 2018; `s4` departs: the paper says 1019 px) are fixed; the coarse ones follow their
-fields of view; `demo32` and `demo32-narrow` see about 6 and 5 mm with the fewest operations."""
+fields of view; `demo32` and `demo32-narrow` see about 6 and 5 mm with the fewest operations, `demo32-residual` is the
+latter with shortcuts and global pooling."""

@@ -1,7 +1,7 @@
 """The texture branch: stem and blocks that the Siamese network and the U-Net's image branch have in common."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,19 +10,27 @@ from torch import Tensor, nn
 
 from gennari.nets.sizes import KERNEL, Padding, TextureConfig
 
+Block = Callable[[int, int, int, Padding], nn.Module]
+"""(channels in, channels, convolutions, padding) to a block of that many 3x3 convolutions."""
+
 
 class TextureBranch(nn.Module):
     """Image in, one feature map a block out (Spitzer et al. 2018, section 2; widths from the authors' scripts).
 
     Departure: a ReLU follows the stem (`config.stem_relu`); without one the stem is only a linear part of block 1.
     With "same" padding the stem pads so that its pixel i covers input pixels i * stride .. i * stride + stride - 1.
+
+    Args:
+        config: decides all sizes.
+        generator: for the initial weights.
+        block: makes each block; the paper's `conv_block` by default.
     """
 
-    def __init__(self, config: TextureConfig, generator: torch.Generator | None = None):
+    def __init__(self, config: TextureConfig, generator: torch.Generator | None = None, block: Block | None = None):
         super().__init__()
         self.config = config
         self.stem = nn.Conv2d(1, config.stem_channels, config.stem_kernel, stride=config.stem_stride)
-        self.blocks = blocks(config.stem_channels, config.channels, config.convs, config.padding)
+        self.blocks = blocks(config.stem_channels, config.channels, config.convs, config.padding, block or conv_block)
         initialise(self, generator)
 
     def forward(self, image: Float[Tensor, "b 1 h w"]) -> list[Tensor]:
@@ -42,10 +50,12 @@ class TextureBranch(nn.Module):
         return F.pad(image, (before, total - before, before, total - before))
 
 
-def blocks(channels_in: int, channels: Sequence[int], convs: Sequence[int], padding: Padding) -> nn.ModuleList:
-    """One `conv_block` for each entry of `channels`."""
+def blocks(
+    channels_in: int, channels: Sequence[int], convs: Sequence[int], padding: Padding, block: Block
+) -> nn.ModuleList:
+    """One block for each entry of `channels`."""
     widths = [channels_in, *channels]
-    return nn.ModuleList(conv_block(widths[i], widths[i + 1], convs[i], padding) for i in range(len(channels)))
+    return nn.ModuleList(block(widths[i], widths[i + 1], convs[i], padding) for i in range(len(channels)))
 
 
 def conv_block(channels_in: int, channels: int, convs: int, padding: Padding) -> nn.Sequential:

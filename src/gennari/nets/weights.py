@@ -1,6 +1,6 @@
 """Weights on disk: safetensors with the network's config beside the tensors, and their way from net to net by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gennari.errors import InputError
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
-from gennari.nets.sizes import KERNEL, TextureConfig, siamese_sizes
+from gennari.nets.sizes import KERNEL, TextureConfig, dense_inputs
 from gennari.sources.atomic import atomic_path
 from gennari.sources.documents import load_json, parse
 
@@ -23,7 +23,7 @@ Net = TypeVar("Net", bound=nn.Module)
 _TEXTURE = "texture."
 _SPARE = 1_000_000
 """Numbers of a layer that nobody minds, whatever the file holds."""
-_FREE = {"patch_px", "features", "output_level"}
+_FREE = {"patch_px", "features", "output_level", "pooling"}
 """What may differ between two nets that share texture weights: it changes no layer of the branch."""
 
 
@@ -58,19 +58,25 @@ def save_net(path: Path, net: SiameseNet | AreaUNet, notes: Mapping[str, str] | 
     write_tensors(path, net.state_dict(), {**(notes or {}), "net": describe(net).model_dump_json()})
 
 
-def load_siamese(path: Path) -> SiameseNet:
+def load_siamese(path: Path, trusted: str = "") -> SiameseNet:
     """The Siamese network of a weights file, in evaluation mode.
 
+    Args:
+        path: of the file.
+        trusted: the encoder of the caller's own recipe. Weights whose encoder is a class by import path are read only
+            where it is this one: what a file says is never enough to import and run code.
+
     Raises:
-        InputError: no such file, cut short, of another network, or with weights that are not finite.
+        InputError: no such file, cut short, of another network, with weights that are not finite, or with an encoder
+            that is not trusted.
     """
-    tensors, record = _read_net(path, "siamese")
+    tensors, record = _read_net(path, "siamese", trusted)
     return _filled(partial(SiameseNet, record.config, further=record.further), tensors, record, path)
 
 
-def load_area_unet(path: Path) -> AreaUNet:
-    """The U-Net of a weights file, in evaluation mode; raises InputError as `load_siamese` does."""
-    tensors, record = _read_net(path, "area-unet")
+def load_area_unet(path: Path, trusted: str = "") -> AreaUNet:
+    """The U-Net of a weights file, in evaluation mode; arguments and errors are those of `load_siamese`."""
+    tensors, record = _read_net(path, "area-unet", trusted)
     build = partial(AreaUNet, record.config, record.classes, record.atlas_channels, record.atlas_widths)
     return _filled(build, tensors, record, path)
 
@@ -86,14 +92,10 @@ def transfer_texture(path: Path, net: SiameseNet | AreaUNet) -> None:
     theirs, ours = _record(metadata, path).config, net.config
     branch = {name: value for name, value in tensors.items() if name.startswith(_TEXTURE)}
     wanted = {name: value for name, value in net.state_dict().items() if name.startswith(_TEXTURE)}
+    _check_same(theirs, ours, {"encoder"}, path)
     _check_names(branch, wanted, path)
     _check_finite(branch, path)
-    for key in TextureConfig.model_fields:
-        if key not in _FREE and getattr(theirs, key) != getattr(ours, key):
-            raise InputError(
-                f"texture weights must come from a branch of the same config; {path} has "
-                f"{key} = {getattr(theirs, key)}, the network {getattr(ours, key)}; use one preset for both"
-            )
+    _check_same(theirs, ours, TextureConfig.model_fields.keys() - _FREE, path)
     net.load_state_dict(branch, strict=False)
 
 
@@ -125,18 +127,24 @@ def _record(metadata: Mapping[str, str], path: Path) -> NetRecord:
     return parse(load_json(metadata["net"], str(path)), NetRecord, str(path))
 
 
-def _read_net(path: Path, kind: str) -> tuple[dict[str, Tensor], NetRecord]:
+def _read_net(path: Path, kind: str, trusted: str) -> tuple[dict[str, Tensor], NetRecord]:
     tensors, metadata = read_tensors(path)
     record = _record(metadata, path)
     if record.kind != kind:
         raise InputError(f"{path} must hold a {kind} network, got a {record.kind}; give the other stage's weights")
+    if record.config.foreign and record.config.encoder != trusted:
+        raise InputError(
+            f"code is run only for an encoder that the recipe itself names, but {path} asks for "
+            f"'{record.config.encoder}'; if you trust that code, name it in the recipe"
+        )
     return tensors, record
 
 
 def _filled(build: Callable[[], Net], tensors: Mapping[str, Tensor], record: NetRecord, path: Path) -> Net:
     """A network of these weights; none is built for a record that asks for far more than the file holds."""
     held = sum(value.numel() for value in tensors.values())
-    layers = sum(record.config.convs) + len(record.atlas_widths) + len(record.further)
+    branch = 0 if record.config.foreign else sum(record.config.convs)
+    layers = branch + len(record.atlas_widths) + len(record.further)
     if layers > len(tensors) or _largest_layer(record) > _SPARE + 8 * held:
         raise InputError(
             f"{path} speaks of a larger network than it holds ({len(tensors)} tensors of {held} numbers); copy it again"
@@ -151,15 +159,24 @@ def _filled(build: Callable[[], Net], tensors: Mapping[str, Tensor], record: Net
 def _largest_layer(record: NetRecord) -> int:
     """At least how many numbers the largest layer of a network takes."""
     config, atlas = record.config, (record.atlas_channels, *record.atlas_widths)
-    widths = (config.stem_channels, *config.channels)
-    cells = siamese_sizes(config, config.patch_px).cells_px ** 2 if record.kind == "siamese" else 0
+    widths = () if config.foreign else (config.stem_channels, *config.channels)
+    dense = config.features * dense_inputs(config) if record.kind == "siamese" else 0
     return max(
-        config.stem_kernel**2 * config.stem_channels,
+        config.stem_kernel**2 * config.stem_channels if widths else 0,
         *(KERNEL**2 * a * b for a, b in (*pairwise(widths), *pairwise(atlas))),
-        KERNEL**2 * max(config.channels) ** 2 if max(config.convs) > 1 else 0,
-        config.features * config.channels[-1] * cells,
+        KERNEL**2 * max(widths) ** 2 if widths and max(config.convs) > 1 else 0,
+        dense,
         record.classes,
     )
+
+
+def _check_same(theirs: TextureConfig, ours: TextureConfig, keys: Set[str], path: Path) -> None:
+    for key in TextureConfig.model_fields:
+        if key in keys and getattr(theirs, key) != getattr(ours, key):
+            raise InputError(
+                f"texture weights must come from a branch of the same config; {path} has "
+                f"{key} = {getattr(theirs, key)}, the network {getattr(ours, key)}; use one preset for both"
+            )
 
 
 def _check_names(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:

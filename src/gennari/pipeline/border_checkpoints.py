@@ -69,7 +69,7 @@ def _measure(run: Run, ask: Ask, kept: dict[int, Path], tick: Report) -> list[Pa
     if last not in kept:
         networks.append((last, weights_of(run), OURS))
     for done, (step, path, name) in enumerate(networks, start=1):
-        net = load_siamese(path).to(fastest_device())
+        net = load_siamese(path, run.experiment.texture.encoder).to(fastest_device())
         by = "features" if run.experiment.pretrain.use_distance else "coordinates"
         predicted = predict_distances(net, chosen.images, normalisation(run), chosen.held_out, by)
         score = border_scores(read_features(run, name), places)

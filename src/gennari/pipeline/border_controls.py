@@ -103,7 +103,9 @@ def _atlas_at(brain: Brain, places: RibbonPlaces) -> Float[np.ndarray, "n a"]:
 
 def _features(run: Run, ask: Ask, weights: Mapping[str, Path], tick: Report) -> list[Path]:
     places = read_asked_places(run, ask)
-    nets = {name: load_siamese(path).to(fastest_device()) for name, path in weights.items()}
+    nets = {
+        name: load_siamese(path, run.experiment.texture.encoder).to(fastest_device()) for name, path in weights.items()
+    }
     found = network_features(nets, place_images(run, places), normalisation(run), "features of controls", tick)
     return write_features(run, {name: found[name] for name in nets})
 

@@ -86,7 +86,7 @@ class Found:
 
 def _features(run: Run, ask: Ask, tick: Report) -> list[Path]:
     places = read_asked_places(run, ask)
-    net = load_siamese(weights_of(run)).to(fastest_device())
+    net = load_siamese(weights_of(run), run.experiment.texture.encoder).to(fastest_device())
     found = network_features({OURS: net}, place_images(run, places), normalisation(run), "features", tick)
     return write_features(run, found)
 

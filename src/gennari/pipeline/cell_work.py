@@ -91,7 +91,7 @@ def run_trial(work: Work, trial: Trial) -> Judged:
         settings, experiment.texture, [work.store.labelled(*place) for place in trial.fold.train],
         work.normalisation, init, out, silent, classes=len(label_set.names),
     )  # fmt: skip
-    net = load_area_unet(done.weights).to(fastest_device())
+    net = load_area_unet(done.weights, experiment.texture.encoder).to(fastest_device())
     places, sections = getattr(trial.fold, trial.judged_on), []
     if trial.judged_on == "val":
         dice = judged_by_annotations(work.store, work.normalisation, net, places, label_set, trial.row.atlas)

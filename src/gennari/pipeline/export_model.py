@@ -24,7 +24,7 @@ def write_model(run: Run, variant: str, made: Path, tick: Report) -> None:
     Raises:
         ValueError: a program does not agree with the network.
     """
-    net = load_area_unet(weights_path(run, variant))
+    net = load_area_unet(weights_path(run, variant), run.experiment.texture.encoder)
     save_net(made / WEIGHTS, net, {"data": run.dataset.manifest.name, "data_licence": run.dataset.manifest.licence})
     config = model_config(run, variant, made / WEIGHTS)
     write_json(made / CONFIG, config)
@@ -51,7 +51,7 @@ def model_config(run: Run, variant: str, weights: Path) -> ModelConfig:
     saved, dataset = read_json(run.path("provenance.json"), Provenance), run.dataset
     return ModelConfig(
         name=f"{run.experiment.name}-{variant}",
-        net=describe(load_area_unet(weights)),
+        net=describe(load_area_unet(weights, run.experiment.texture.encoder)),
         normalisation=normalisation(run),
         label_set=LabelSetEntry.of(dataset.label_set),
         experiment=run.experiment,

@@ -104,7 +104,7 @@ def _pretrain(run: Run, loaders: int | None, tick: Report, ranks: Ranks) -> list
     if not ranks.first:
         return []
     write_rows(out / "history.parquet", result.history)
-    net = load_siamese(result.weights).to(fastest_device())
+    net = load_siamese(result.weights, experiment.texture.encoder).to(fastest_device())
     by = "features" if experiment.pretrain.use_distance else "coordinates"
     predicted = predict_distances(net, images, normalisation, test, by)
     error = distance_error(predicted, test.distance_mm, constant_mm=float(np.median(train.distance_mm)))

@@ -171,4 +171,5 @@ def _networks(run: Run) -> tuple[Mapping[str, AreaUNet], Normalisation]:
     model = used_model(run)
     if model is not None:
         return {MODEL: model.net()}, model.normalisation
-    return {variant: load_area_unet(weights_path(run, variant)) for variant in VARIANTS}, normalisation(run)
+    trusted = run.experiment.texture.encoder
+    return {variant: load_area_unet(weights_path(run, variant), trusted) for variant in VARIANTS}, normalisation(run)

@@ -73,11 +73,12 @@ def _header(config: ModelConfig) -> str:
 def _what(config: ModelConfig) -> str:
     texture, names = config.net.config, config.label_set.names
     atlas = "It takes an atlas prior as a second input, and runs without." if config.net.atlas_channels else ""
+    slot = "" if texture.encoder == "paper" else f" with encoder {texture.encoder}"
     start = "the Siamese network pre-trained on distances along the cortex" if config.variant == "pretrained" else (
         "random weights"
     )  # fmt: skip
     return (
-        f"A U-Net that gives one of {len(names)} classes to each pixel of a cell-body-stained section: "
+        f"A U-Net{slot} that gives one of {len(names)} classes to each pixel of a cell-body-stained section: "
         f"{', '.join(names)}. Input: grey values at {texture.spacing_um:g} µm, output at "
         f"{output_spacing_um(texture):g} µm. Its image branch began with {start}. {atlas}".rstrip()
     )

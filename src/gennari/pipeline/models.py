@@ -111,14 +111,21 @@ def open_model(folder: Path) -> Model:
     """The model in a folder, such as `gennari export RUN --what model` writes.
 
     Raises:
-        InputError: there is none, or its config is malformed.
+        InputError: there is none, its config is malformed, or it asks for code that is not ours.
     """
     if not (folder / CONFIG).is_file():
         raise InputError(
             f"a model is a folder with {CONFIG} and {WEIGHTS}, but {folder} is none; "
             "make one with `gennari export RUN --what model`"
         )
-    return Model(folder=folder, config=read_json(folder / CONFIG, ModelConfig))
+    config = read_json(folder / CONFIG, ModelConfig)
+    for texture in (config.net.config, config.experiment.texture):
+        if texture.foreign:  # a model comes from anybody
+            raise InputError(
+                f"a finished model must run on code of gennari alone, but {folder} asks for '{texture.encoder}'; use "
+                "the .pt2 programs that `gennari export` writes beside it, or the run that it was trained in"
+            )
+    return Model(folder=folder, config=config)
 
 
 def shipped_folder() -> Path:

@@ -122,7 +122,7 @@ def train_pretext(work: Work, pretext: Pretext, seed: int, tick: Report) -> Pret
     else:
         texture = work.recipe.experiment.texture
         save_untrained(out / "weights.safetensors", texture, chosen, work.normalisation, settings.seed)
-    net = load_siamese(out / "weights.safetensors").to(fastest_device())
+    net = load_siamese(out / "weights.safetensors", work.recipe.experiment.texture.encoder).to(fastest_device())
     result = PretextResult(
         patches=patches_in(chosen.train),
         distance=_distance(net, work.normalisation, main, chosen, settings),

@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
-from gennari.nets.sizes import KERNEL, TextureConfig
+from gennari.nets.sizes import KERNEL, TextureConfig, unet_sizes
 from gennari.report.style import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, bare, styled
 
 _STEP, _ROW = 0.6, 1.62
 """How far right and down the next level of the U-Net lies."""
 _WIDE_IN = 12.0
+_SLOT = {"paper": "", "residual": "; blue: with shortcuts"}
+_FOREIGN = "; blue: an encoder of its own"
 
 
 class Shape(NamedTuple):
@@ -29,7 +31,9 @@ class Shape(NamedTuple):
 
 
 def traced(net: SiameseNet | AreaUNet, *inputs: Tensor) -> dict[str, Shape]:
-    """Shapes of what stem, batch norms, dense layers and classifier give, by name; nothing is computed.
+    """Shapes of what stem, batch norms, dense layers, classifier and texture branch (`texture.0` ...) give, by name.
+
+    Nothing is computed.
 
     Args:
         net: as built; it is copied, not touched.
@@ -40,9 +44,14 @@ def traced(net: SiameseNet | AreaUNet, *inputs: Tensor) -> dict[str, Shape]:
     def note(name: str, out: Tensor) -> None:
         seen[name] = Shape(out.shape[1], out.shape[-1] if out.ndim == 4 else None)
 
+    def note_all(maps: Sequence[Tensor]) -> None:
+        for i, out in enumerate(maps):
+            note(f"texture.{i}", out)
+
     for name, module in plain.named_modules():
         if isinstance(module, nn.BatchNorm2d | nn.Linear) or name in ("texture.stem", "classify"):
             module.register_forward_hook(lambda _module, _inputs, out, name=name: note(name, out))
+    plain.get_submodule("texture").register_forward_hook(lambda _module, _inputs, maps: note_all(maps))
     with torch.no_grad():
         plain(*inputs)
     return seen
@@ -92,7 +101,7 @@ def _draw_siamese(axes: Axes, net: SiameseNet) -> None:
     ends = []
     for row, name in enumerate(("x₁", "x₂")):
         y, x = -1.9 * row, 0.0
-        blocks = [[Shape(1, config.patch_px)], [seen["texture.stem"]], *branch]
+        blocks = [[Shape(1, config.patch_px)], *_stem(seen), *branch]
         for i, block in enumerate(blocks):
             colour = GREY if i == 0 else BLUE
             end = _bars(axes, scale, x, y, block, colour)
@@ -121,16 +130,18 @@ def _draw_siamese(axes: Axes, net: SiameseNet) -> None:
 
 def _draw_unet(axes: Axes, net: AreaUNet, window_px: int) -> None:
     config = net.config
-    stem = traced(net, torch.empty(1, 1, window_px, window_px, device="meta"))["texture.stem"].side_px
+    stem = unet_sizes(config, window_px).stem_px
     image = torch.empty(1, 1, window_px, window_px, device="meta")
-    atlas = torch.empty(1, net.atlas_channels, stem or 1, stem or 1, device="meta") if net.atlas is not None else None
+    atlas = torch.empty(1, net.atlas_channels, stem, stem, device="meta") if net.atlas is not None else None
     seen = traced(net, image, atlas) if atlas is not None else traced(net, image)
     scale, levels = _Scale(window_px), len(config.channels)
     axes.set_title("Extended U-Net: which area is it?")
     _bars(axes, scale, -1.35, 0.0, [Shape(1, window_px)], GREY)
     _label(axes, -1.45, 0.85, f"section, {window_px} px = {_mm(window_px * config.spacing_um)}", "left")
     _arrow(axes, (-1.26, 0.0), (-0.86, 0.0))
-    right = _bars(axes, scale, -0.84, 0.0, [seen["texture.stem"]], BLUE)
+    right = -0.84
+    for maps in _stem(seen):
+        right = _bars(axes, scale, right, 0.0, maps, BLUE)
     _arrow(axes, (right, 0.0), (0.0, 0.0))
     branches = [(0.0, BLUE, _branch(seen, "texture.blocks.", config))]
     if net.atlas is not None:
@@ -167,7 +178,7 @@ def _words(net: AreaUNet) -> str:
     assert isinstance(up, nn.ConvTranspose2d)
     lines = [
         "above a block: its channels; below: the side of each map in px",
-        f"block: {KERNEL} × {KERNEL} convolutions, batch norm, ReLU",
+        f"block: {KERNEL} × {KERNEL} convolutions, batch norm, ReLU" + _SLOT.get(net.config.encoder, _FOREIGN),
         "black: max pooling; dashed: skips, cropped to fit",
         f"purple: transposed convolution, {up.kernel_size[0]} × {up.kernel_size[1]}",
         f"{_parameters(net)} parameters",
@@ -199,8 +210,14 @@ def _skips(axes: Axes, config: TextureConfig, far: float) -> None:
 
 
 def _branch(seen: Mapping[str, Shape], prefix: str, config: TextureConfig) -> list[list[Shape]]:
-    """What every convolution of every block gives."""
+    """What every convolution of every block gives; of an encoder that is not ours, what it gives at every level."""
+    if prefix.startswith("texture.") and config.foreign:
+        return [[seen[f"texture.{i}"]] for i in range(len(config.channels))]
     return [[seen[f"{prefix}{i}.norm{j + 1}"] for j in range(n)] for i, n in enumerate(config.convs)]
+
+
+def _stem(seen: Mapping[str, Shape]) -> list[list[Shape]]:
+    return [[seen["texture.stem"]]] if "texture.stem" in seen else []
 
 
 def _bars(axes: Axes, scale: _Scale, x: float, y: float, maps: Sequence[Shape], colour: str) -> float:
