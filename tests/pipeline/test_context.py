@@ -5,7 +5,7 @@ import pytest
 
 from gennari.apply.context_settings import ContextSettings
 from gennari.apply.segment import Segmentation
-from gennari.pipeline.context import with_context
+from gennari.pipeline.context import gather, with_context
 from gennari.records import LabelSet, Section
 from gennari.surface.ribbon import cut_ribbon
 
@@ -59,6 +59,15 @@ def test_an_unsure_section_follows_what_its_neighbours_say_of_the_same_cortex(sh
     assert [(tick.done, tick.total) for tick in ticks] == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_sections_that_have_spoken_may_be_told_in_several_ways(shell_dataset, label_set, ticks):
+    brain = shell_dataset.brain("A")
+    gathered = gather(brain, brain.sections, _said, 100.0, label_set, SETTINGS.reach_mm, ticks.append)
+    for settings in (SETTINGS, SETTINGS.model_copy(update={"length_mm": 0.5, "weight": 0.1})):
+        whole = with_context(brain, brain.sections, _said, 100.0, label_set, settings, ticks.append)
+        for number, labels in gathered.maps(settings).items():
+            np.testing.assert_array_equal(labels, whole[number])
+
+
 def test_away_from_the_ribbon_and_without_weight_maps_stay(shell_dataset, label_set, ticks):
     brain = shell_dataset.brain("A")
     middle = brain.section(MIDDLE)
@@ -70,6 +79,22 @@ def test_away_from_the_ribbon_and_without_weight_maps_stay(shell_dataset, label_
     deaf = SETTINGS.model_copy(update={"weight": 0.0})
     unchanged = with_context(brain, brain.sections, _said, 100.0, label_set, deaf, ticks.append)
     np.testing.assert_array_equal(unchanged[MIDDLE], _said(middle).labels)
+
+
+def test_what_a_section_calls_glass_stays_glass(shell_dataset, label_set, ticks):
+    brain = shell_dataset.brain("A")
+
+    def predict(section: Section) -> Segmentation:
+        said = _said(section)
+        if section.id != MIDDLE:
+            return said
+        probabilities = said.probabilities * np.float16(0.55)
+        probabilities[0] = 0.45  # less than all of cortex together, more than any class of it on one half
+        probabilities[:, :, 240:] = said.probabilities[:, :, 240:]
+        return Segmentation(probabilities=probabilities, labels=probabilities.argmax(axis=0).astype(np.uint8), tiles=1)
+
+    found = with_context(brain, brain.sections, predict, 100.0, label_set, SETTINGS, ticks.append)[MIDDLE]
+    np.testing.assert_array_equal(found == 0, predict(brain.section(MIDDLE)).labels == 0)
 
 
 def test_a_prediction_on_another_grid_is_refused(shell_dataset, label_set, ticks):
