@@ -16,6 +16,8 @@ from gennari.recipes.presets import DEMO, EXPERIMENTS, TINY, experiment
 from gennari.recipes.tables import REPRODUCTIONS, reproduction
 from gennari.train.settings import PretrainSettings, learning_rate
 
+SEALED = "sealed"
+"""The phantom that is only ever tested on; the recipe of the others serves it."""
 OF_THE_PAPER = {"paper-2018": 200_000, "paper-2018-20k": 20_000}
 """Recipes for a user's own sections, and their patches."""
 
@@ -31,6 +33,7 @@ def test_a_recipe_survives_its_config_file(name):
 def test_a_recipe_is_named_as_it_is_asked_for_and_all_but_the_papers_have_a_phantom(name):
     assert experiment(name).name == name
     assert (name in PHANTOMS) == (name not in OF_THE_PAPER)
+    assert name != SEALED
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -42,12 +45,12 @@ def test_windows_and_atlas_fit_the_network(name):
 
 @pytest.mark.parametrize("name", PHANTOMS)
 def test_network_and_phantom_fit_each_other(name):
-    recipe, settings = experiment(name), phantom_settings(name)
+    recipe, settings = experiment("default" if name == SEALED else name), phantom_settings(name)
     assert recipe.texture.spacing_um % settings.spacing_um == 0
     assert output_spacing_um(recipe.texture) % max(64.0, settings.spacing_um) == 0
 
 
-@pytest.mark.parametrize("name", sorted(set(PHANTOMS) - {"borders-small"}))
+@pytest.mark.parametrize("name", sorted(set(PHANTOMS) - {"borders-small", SEALED}))
 def test_a_phantom_has_one_pretext_brain_and_four_labelled_ones(name):
     roles = [plan.role for plan in phantom_settings(name).brains]
     assert sorted(roles) == ["labelled"] * 4 + ["pretext"]
@@ -69,6 +72,22 @@ def test_borders_are_looked_for_on_the_unlabelled_brain_of_the_default_phantom()
     recipe = experiment("borders-small")
     assert recipe.patches.orientation == "upright"
     assert recipe.pretrain.keep_every
+
+
+def test_the_sealed_brain_has_the_default_phantoms_tissue_and_is_none_of_its_five():
+    sealed, default = phantom_settings(SEALED), phantom_settings("default")
+    assert sealed.model_copy(update={"brains": default.brains}) == default
+    (brain,) = sealed.brains
+    assert (brain.name, brain.role, brain.sections, brain.first) == ("E", "labelled", 28, 0.5)
+    assert brain.individual == len(default.brains)
+    assert brain.name not in {plan.name for plan in default.brains}
+
+
+def test_plans_are_written_as_before_where_no_individual_is_asked_for():
+    for name, settings in PHANTOMS.items():
+        for plan in settings.brains:
+            assert ("individual" in plan.model_dump()) == ("individual" in plan.model_dump_json()) == (name == SEALED)
+        assert type(settings).model_validate_json(settings.model_dump_json()) == settings
 
 
 def test_settings_are_written_as_before_where_no_weights_are_kept_on_the_way():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gennari.data import patch_images
-from gennari.data.patch_images import ImagesInMemory, PatchImages, SectionImages
+from gennari.data.patch_images import ImagesInMemory, ImagesOfParts, PatchImages, SectionImages
 from gennari.frames import coronal
 from gennari.records import PatchTable, Section, Window
 from gennari.sources.flat_images import write_png
@@ -162,3 +162,21 @@ def test_memory_holds_what_its_source_gives() -> None:
 def test_no_patches_are_no_images() -> None:
     assert source([]).read(np.array([], int)).shape == (0, 8, 8)
     assert source([]).parts(3) == []
+
+
+def test_images_of_parts_are_those_of_their_sources_in_any_order(rng: np.random.Generator) -> None:
+    one, other = (ImagesInMemory(images=rng.integers(0, 255, (n, 4, 4)).astype(np.uint8)) for n in (5, 7))
+    parts = ImagesOfParts(parts=((one, np.array([4, 0])), (other, np.array([6, 2, 2]))))
+    expected = [one.images[4], one.images[0], other.images[6], other.images[2], other.images[2]]
+    assert (len(parts), parts.side_px) == (5, 4)
+    rows = np.array([3, 0, 4, 1, 2, 0])
+    np.testing.assert_array_equal(parts.read(rows), [expected[row] for row in rows])
+    assert len(parts.read(np.zeros(0, int))) == 0
+    with pytest.raises(ValueError, match="0 <= row < 5"):
+        parts.read(np.array([5]))
+
+
+def test_parts_of_different_sizes_are_refused() -> None:
+    small, large = (ImagesInMemory(images=np.zeros((2, side, side), np.uint8)) for side in (4, 8))
+    with pytest.raises(ValueError, match=r"images of one size, got sides of \[4, 8\] px"):
+        ImagesOfParts(parts=((small, np.arange(2)), (large, np.arange(2))))

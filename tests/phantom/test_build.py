@@ -15,6 +15,7 @@ from gennari.phantom.individual import make_individual
 from gennari.phantom.layers import LABEL_SET
 from gennari.phantom.observers import agreement, two_drawings
 from gennari.phantom.settings import BrainPlan
+from gennari.recipes.phantoms import DEFAULT_PHANTOM, SEALED_PHANTOM
 from gennari.records import IGNORE
 from gennari.sources.annotations import rasterise, read_annotation
 from gennari.sources.dataset import check_inside, open_dataset
@@ -158,6 +159,34 @@ def test_other_settings_in_the_same_folder_are_refused(whole, geometry, small, c
     with pytest.raises(InputError, match="was made from other ones"):
         build_phantom(whole, {"A": geometry}, small.model_copy(update=change), 1, _quiet)
     assert _contents(whole) == before
+
+
+def test_an_individual_that_is_asked_for_alone_is_the_one_that_stands_there_among_others(geometry, small, tmp_path):
+    first, second = (BrainPlan(name=name, role="labelled", sections=1) for name in "AB")
+    both, alone = tmp_path / "both", tmp_path / "alone"
+    build_phantom(both, dict.fromkeys("AB", geometry), small.model_copy(update={"brains": (first, second)}), 1, _quiet)
+    plan = second.model_copy(update={"individual": 1})
+    build_phantom(alone, {"B": geometry}, small.model_copy(update={"brains": (plan,)}), 1, _quiet)
+    # surfaces, borders, pixels, stain and its atlas, which is of the same population
+    assert _contents(alone / "brains" / "B") == _contents(both / "brains" / "B")
+    assert _contents(alone / "brains" / "B") != _contents(both / "brains" / "A")
+
+
+def test_the_sealed_individual_is_drawn_from_a_seed_that_none_of_the_five_has(geometry, small, monkeypatch, tmp_path):
+    seeds: dict[str, tuple[int, ...]] = {}
+
+    def noted(name, given, settings, seed):
+        seeds[name] = (seed.entropy, *seed.spawn_key)
+        return make_individual(name, given, settings, seed)
+
+    monkeypatch.setattr(build, "make_individual", noted)
+    monkeypatch.setattr(build, "run_tasks", _nothing_drawn)
+    for preset in (DEFAULT_PHANTOM, SEALED_PHANTOM):
+        brains = tuple(plan.model_copy(update={"sections": 1}) for plan in preset.brains)
+        settings = small.model_copy(update={"brains": brains, "seed": preset.seed})
+        names = [plan.name for plan in brains]
+        build_phantom(tmp_path / names[0], dict.fromkeys(names, geometry), settings, 1, _quiet)
+    assert seeds == {name: (1776, number) for number, name in enumerate("PABCDE", start=1)}
 
 
 def _nothing_drawn(*_: object, **__: object) -> None:

@@ -8,7 +8,7 @@ from gennari.errors import InputError
 from gennari.records import Hemisphere, TriangleMesh
 from gennari.sources.fsaverage import fsaverage5_hemispheres, fsaverage5_sphere
 from gennari.sources.surfaces import read_hemispheres, read_spheres
-from gennari.surface.correspondence import locator, mirror_residual_mm, right_to_left
+from gennari.surface.correspondence import locator, mirror_residual_mm, right_to_left, to_reference
 
 
 def mirrored(left: Hemisphere, turn: bool = True) -> Hemisphere:
@@ -101,3 +101,51 @@ def test_bigbrains_meshes_are_mirror_images(real_data: Path):
     residual = mirror_residual_mm(hemispheres, right_to_left(hemispheres))
     assert read_spheres(real_data / "bigbrain") is not None
     assert residual < 20
+
+
+def renumbered(mesh: TriangleMesh, order: np.ndarray) -> TriangleMesh:
+    """The same mesh with its vertices in another order."""
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return TriangleMesh(vertices_mm=mesh.vertices_mm[order], faces=place[mesh.faces])
+
+
+@pytest.fixture
+def other(left, rng) -> tuple[Hemisphere, np.ndarray]:
+    """The hemisphere of another reconstruction: the same shape, other vertex numbers, twice as large."""
+    order = rng.permutation(len(left.pial.vertices_mm))
+    meshes = {name: renumbered(getattr(left, name), order) for name in ("pial", "white", "inflated")}
+    larger = {name: replace(mesh, vertices_mm=2 * mesh.vertices_mm) for name, mesh in meshes.items()}
+    return replace(left, **larger, medial_wall=left.medial_wall[order]), order
+
+
+def test_brains_of_equal_meshes_correspond_by_vertex(left, rng):
+    larger = replace(left, pial=replace(left.pial, vertices_mm=3 * left.pial.vertices_mm))
+    face, weights = rng.integers(0, 500, 40), rng.dirichlet(np.ones(3), 40)
+    found = to_reference(left, larger)(face, weights)
+    np.testing.assert_array_equal(found[0], face)
+    np.testing.assert_array_equal(found[1], weights)
+
+
+def test_brains_of_other_meshes_correspond_through_their_spheres(left, other, sphere, rng):
+    ball = sphere(100.0, 3)
+    find = to_reference(left, other[0], (ball, renumbered(ball, other[1])))
+    face, weights = rng.integers(0, 500, 40), rng.dirichlet(np.ones(3), 40)
+    found = places_mm(left.pial, *find(face, weights))
+    assert np.allclose(2 * found, places_mm(other[0].pial, face, weights), atol=1e-6)
+
+
+def test_brains_of_other_meshes_without_spheres_are_refused(left, other):
+    with pytest.raises(InputError, match=r"faces that differ and no spheres were given; put hemi-L_sphere.surf.gii"):
+        to_reference(left, other[0])
+
+
+def test_a_sphere_of_other_faces_than_its_brain_is_refused(left, other, sphere):
+    ball = sphere(100.0, 3)
+    with pytest.raises(InputError, match="must have the faces of its pial surface"):
+        to_reference(left, other[0], (ball, ball))
+
+
+def test_different_sides_of_two_brains_do_not_correspond(left):
+    with pytest.raises(ValueError, match="the same side of two brains, got L and R"):
+        to_reference(left, mirrored(left))

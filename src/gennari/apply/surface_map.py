@@ -57,7 +57,7 @@ def surface_maps(
         for s, hemisphere in enumerate(hemispheres):
             rows, cols = np.nonzero(inside & (ribbon.side == s))
             given = _sampled(ribbon, probabilities, spacing_um, rows, cols)  # (n, c)
-            votes[s] += _shares(ribbon.face[rows, cols], ribbon.weights[rows, cols], hemisphere) @ given
+            votes[s] += vertex_shares(ribbon.face[rows, cols], ribbon.weights[rows, cols], hemisphere) @ given
     left, right = (_counted(v, h) for v, h in zip(votes, hemispheres, strict=True))
     return left, right
 
@@ -104,7 +104,7 @@ def vertex_means(
         reach_mm: along the edges of the mid surface.
     """
     known = np.isfinite(values)
-    shares = _shares(face[known], weights[known], hemisphere)
+    shares = vertex_shares(face[known], weights[known], hemisphere)
     total, weight = shares @ values[known], shares.sum(axis=1)
     means = np.divide(total, weight, out=np.full(len(total), np.nan), where=(weight > 0) & ~hemisphere.medial_wall)
     return means[_nearest_known(np.isfinite(means), hemisphere, reach_mm)]
@@ -121,12 +121,12 @@ def vertex_majority(
     known = labels >= 0
     count = int(labels.max(initial=0)) + 1
     given = (labels[known][:, None] == np.arange(count)).astype(float)
-    votes = _shares(face[known], weights[known], hemisphere) @ given
+    votes = vertex_shares(face[known], weights[known], hemisphere) @ given
     has = (votes.sum(axis=1) > 0) & ~hemisphere.medial_wall
     return np.where(has, votes.argmax(axis=1), -1)[_nearest_known(has, hemisphere, reach_mm)]
 
 
-def _shares(face: np.ndarray, weights: np.ndarray, hemisphere: Hemisphere) -> csr_array:
+def vertex_shares(face: np.ndarray, weights: np.ndarray, hemisphere: Hemisphere) -> csr_array:
     """(v, n) weights of places at the vertices of their faces."""
     places = np.repeat(np.arange(len(face)), 3)
     vertices = hemisphere.pial.faces[face].ravel()

@@ -29,8 +29,8 @@ def phantom(
         out: folder to write; a folder that was begun is finished, a finished one is left alone.
         surfaces: folder of GIfTI files (hemi-L_pial.surf.gii, ...) to use instead of the bundled fsaverage5.
         on: the brains to build on these surfaces, such as A,B; the others stand on fsaverage5. All by default.
-        preset: demo (if none is named), tiny, the whole plan of the paper as default, easy or hard, or borders-small:
-            default's unlabelled brain alone.
+        preset: demo (if none is named), tiny, the whole plan of the paper as default, easy or hard; borders-small:
+            default's unlabelled brain alone; or sealed: a sixth individual, to confirm on what was chosen on the five.
         workers: processes; all cores by default.
         as_: dataset, or bigbrain-release.
         sections: of a release; 8 by default.

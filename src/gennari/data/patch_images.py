@@ -158,6 +158,41 @@ class SectionImages:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImagesOfParts:
+    """Chosen images of several sources as one table of them.
+
+    Attributes:
+        parts: sources, each with the rows of it that are taken, in order; all have images of one size.
+    """
+
+    parts: tuple[tuple[PatchImages, Int[np.ndarray, "_"]], ...]
+
+    def __post_init__(self) -> None:
+        sides = [images.side_px for images, _ in self.parts]
+        if len(set(sides)) != 1:
+            raise ValueError(f"parts of one set must have images of one size, got sides of {sides} px")
+
+    @property
+    def side_px(self) -> int:
+        """Side of an image."""
+        return self.parts[0][0].side_px
+
+    def __len__(self) -> int:
+        return sum(len(taken) for _, taken in self.parts)
+
+    def read(self, rows: Int[np.ndarray, "m"]) -> UInt8[np.ndarray, "m h w"]:
+        """The images of these rows, in that order."""
+        check_rows(rows, len(self))
+        out, begin = np.empty((len(rows), self.side_px, self.side_px), np.uint8), 0
+        for images, taken in self.parts:
+            here = np.flatnonzero((rows >= begin) & (rows < begin + len(taken)))
+            if here.size:
+                out[here] = images.read(taken[rows[here] - begin])
+            begin += len(taken)
+        return out
+
+
 def _held_bytes(reader: SectionReader) -> int:
     return reader.held_bytes if isinstance(reader, PyramidReader) else 0
 

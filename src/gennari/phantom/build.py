@@ -110,8 +110,7 @@ def build_phantom(
     """
     if claim(root, _names(geometries, settings), settings):
         return
-    seed = np.random.SeedSequence(settings.seed)
-    population_seed, *brain_seeds = seed.spawn(1 + len(settings.brains))
+    population_seed, *brain_seeds = _seeds(settings)
     distinct = _distinct(geometries, settings)
     atlases = {
         name: population_atlas(geometry, settings, child)
@@ -136,6 +135,13 @@ def build_phantom(
     tick(Tick("individuals", len(settings.brains), len(settings.brains)))
     run_tasks(_draw, tasks, workers=workers, tick=tick, stage="phantom", name=_name)
     write_dataset_manifest(root, _manifest(geometries, settings))
+
+
+def _seeds(settings: PhantomSettings) -> list[np.random.SeedSequence]:
+    """Of the atlas's individuals, then of each brain: the children of the phantom's seed, whichever are asked for."""
+    who = [index if plan.individual is None else plan.individual for index, plan in enumerate(settings.brains)]
+    population, *individuals = np.random.SeedSequence(settings.seed).spawn(2 + max(who, default=-1))
+    return [population, *(individuals[number] for number in who)]
 
 
 def _tasks(

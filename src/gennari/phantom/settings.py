@@ -1,8 +1,9 @@
 """What a phantom data set consists of; no heavy import, so that the command line can show it."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, field_validator, model_serializer
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Strength = Annotated[float, Field(ge=0)]
@@ -14,6 +15,9 @@ class BrainPlan(BaseModel):
     Sections are spread evenly over the posterior part of the brain; `first` shifts them by a fraction of a step, so
     that individuals are not cut at the same places. `geometry` says whether the brain stands on the bundled fsaverage5
     ("default") or on the surfaces given with the command ("given"); None leaves it to the command.
+
+    `individual` says which of the individuals that the phantom's seed stands for it is, counted from 0; None takes its
+    place among the brains.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,6 +27,13 @@ class BrainPlan(BaseModel):
     sections: int = Field(ge=1)
     first: Fraction = 0.5
     geometry: Literal["default", "given"] | None = None
+    individual: NonNegativeInt | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_asked_for(self, plain: Callable[["BrainPlan"], dict[str, object]]) -> dict[str, object]:
+        # data sets are known by what their settings are written as: what came later is written where it is set
+        values = plain(self)
+        return {key: value for key, value in values.items() if key != "individual" or value is not None}
 
 
 class Nuisance(BaseModel):

@@ -6,16 +6,13 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from gennari.data.patch_images import PatchImages, SectionImages
-from gennari.execute import Report, usable_cores
-from gennari.pipeline.distances import Measuring, measure_all
-from gennari.pipeline.journal import forget
+from gennari.execute import Report
+from gennari.pipeline.brain_samples import joined, sample_brain
 from gennari.pipeline.learning import pairs_of
 from gennari.pipeline.packing import kept_if_small, patch_images
 from gennari.pipeline.stages import Run
 from gennari.records import PairTable, PatchTable
-from gennari.sampling.pairs import by_source, draw_pairs
-from gennari.sampling.patches import sample_patches
-from gennari.sampling.split import Split
+from gennari.sampling.pairs import by_source
 from gennari.sources.tables import read_pairs, read_patches, write_pairs, write_patches
 
 TRANSDUCTIVE = "transductive"
@@ -119,28 +116,12 @@ def transductive_set(run: Run, tick: Report) -> PretextSet:
 def _sample_labelled(run: Run, tick: Report) -> None:
     experiment, folder = run.experiment, run.path(TRANSDUCTIVE)
     brains = [brain for brain in run.dataset.brains() if brain.manifest.role == "labelled"]
-    settings = experiment.patches.model_copy(update={"count": max(1, experiment.patches.count // len(brains))})
-    texture, tables, pairs, begin = experiment.texture, [], [], 0
-    for index, brain in enumerate(brains):
-        rng = np.random.default_rng([experiment.seed, 2, index])
-        hemispheres = brain.hemispheres()
-        split: dict[int, Split] = {section.id: "train" for section in brain.sections}
-        patches = sample_patches(
-            brain.sections, hemispheres, split, settings, rng,
-            patch_um=texture.patch_px * texture.spacing_um, workers=1, tick=tick,
-        )  # fmt: skip
-        drawn = draw_pairs(patches, experiment.pairs, rng)
-        how = Measuring(exact=experiment.pairs.exact, seed=experiment.seed, workers=usable_cores())
-        found = measure_all(hemispheres, patches, *drawn, how, folder / brain.name, tick).pairs
-        forget(folder / brain.name)
-        tables.append(patches)
-        pairs.append((found.first + begin, found.second + begin, found.distance_mm))
-        begin += len(patches)
-    write_patches(folder / "patches.parquet", _joined(tables))
-    first, second, distance_mm = (np.concatenate(columns) for columns in zip(*pairs, strict=True))
-    write_pairs(folder / "pairs.parquet", PairTable(first=first, second=second, distance_mm=distance_mm))
-
-
-def _joined(tables: list[PatchTable]) -> PatchTable:
-    names = PatchTable.__dataclass_fields__
-    return PatchTable(**{name: np.concatenate([getattr(table, name) for table in tables]) for name in names})
+    count = max(1, experiment.patches.count // len(brains))
+    patches, pairs = joined(
+        [
+            sample_brain(run, brain, brain.sections, count, (experiment.seed, 2, index), folder, tick)
+            for index, brain in enumerate(brains)
+        ]
+    )
+    write_patches(folder / "patches.parquet", patches)
+    write_pairs(folder / "pairs.parquet", pairs)

@@ -38,6 +38,11 @@ DEMO_PHANTOM = EASY_PHANTOM.model_copy(
 # the unlabelled brain of the default phantom alone, pixel by pixel the same: 240 sections 0.29 mm apart, whose truth
 # says where borders lie
 BORDERS_PHANTOM = DEFAULT_PHANTOM.model_copy(update={"brains": DEFAULT_BRAINS[:1]})
+# the sixth individual of the default phantom's seed, with an atlas of the same population: what is chosen on the five
+# others is confirmed on it once
+SEALED_PHANTOM = DEFAULT_PHANTOM.model_copy(
+    update={"brains": (BrainPlan(name="E", role="labelled", sections=28, individual=len(DEFAULT_BRAINS)),)}
+)
 TINY_PHANTOM = PhantomSettings(
     brains=(BrainPlan(name="P", role="pretext", sections=8), *_labelled(3)), spacing_um=64.0, subdivisions=0
 )
@@ -53,6 +58,7 @@ PHANTOMS: Mapping[str, PhantomSettings] = MappingProxyType(
         "borders-small": BORDERS_PHANTOM,
         "easy": EASY_PHANTOM,
         "hard": HARD_PHANTOM,
+        "sealed": SEALED_PHANTOM,
         "tiny": TINY_PHANTOM,
     }
 )

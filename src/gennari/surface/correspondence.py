@@ -1,4 +1,4 @@
-"""Which place of the left hemisphere a place of the right one corresponds to."""
+"""Which place of the left hemisphere a place of the right one corresponds to, and which of another brain's."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,8 @@ from gennari.records import Hemisphere, TriangleMesh
 
 ToLeft = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(face (n,), weights (n, 3)) on the right hemisphere to the same on the left one."""
+ToReference = ToLeft
+"""The same from one brain to another, side by side."""
 MIRROR = np.array([-1.0, 1.0, 1.0])
 NEAR_FACES = 32
 """So many faces around a direction are tried before the best of them is taken, edges or not."""
@@ -42,15 +44,46 @@ def right_to_left(
             "mirrored) or by registration spheres, but these meshes are no mirror images and no spheres were given; "
             "put hemi-L_sphere.surf.gii and hemi-R_sphere.surf.gii beside the surfaces"
         )
-    for sphere, faces, side in zip(spheres, (left, right), "LR", strict=True):
-        if not np.array_equal(sphere.faces, faces):
-            raise InputError(
-                f"the registration sphere of hemisphere {side} must have the faces of its pial surface, but they "
-                "differ; take it from the same reconstruction"
-            )
+    for sphere, hemisphere in zip(spheres, hemispheres, strict=True):
+        _check_sphere(sphere, hemisphere)
     mirrored = _unit(spheres[1].vertices_mm * MIRROR)
     find = locator(spheres[0])
     return lambda face, weights: find(np.einsum("nc,ncx->nx", weights, mirrored[right[face]]))
+
+
+def to_reference(
+    reference: Hemisphere, other: Hemisphere, spheres: tuple[TriangleMesh, TriangleMesh] | None = None
+) -> ToReference:
+    """How places of one brain's hemisphere are found on the same side of another brain.
+
+    By vertex, where the two have the same faces (one template fitted to both brains, as CIVET's meshes are, or a
+    phantom's individuals on one geometry). Otherwise by the registration spheres, which must be registered to one
+    template.
+
+    Args:
+        reference: where places are looked for.
+        other: where they are known.
+        spheres: of these two, vertex for vertex, any radius.
+
+    Raises:
+        InputError: neither is possible.
+        ValueError: the two are different sides.
+    """
+    if reference.side != other.side:
+        raise ValueError(f"places correspond on the same side of two brains, got {reference.side} and {other.side}")
+    faces = other.pial.faces
+    if np.array_equal(reference.pial.faces, faces):
+        return lambda face, weights: (np.asarray(face, np.int32), weights)
+    if spheres is None:
+        raise InputError(
+            f"places of one brain are found on another by vertex (of equal meshes) or by registration spheres, but "
+            f"hemispheres {other.side} have {len(faces)} and {len(reference.pial.faces)} faces that differ and no "
+            f"spheres were given; put hemi-{other.side}_sphere.surf.gii beside the surfaces of both brains"
+        )
+    for sphere, hemisphere in zip(spheres, (reference, other), strict=True):
+        _check_sphere(sphere, hemisphere)
+    points, find = _unit(spheres[1].vertices_mm), locator(spheres[0])
+    return lambda face, weights: find(np.einsum("nc,ncx->nx", weights, points[faces[face]]))
 
 
 def locator(sphere: TriangleMesh) -> Callable[[Float[np.ndarray, "n 3"]], tuple[np.ndarray, np.ndarray]]:
@@ -95,6 +128,14 @@ def mirror_residual_mm(hemispheres: tuple[Hemisphere, Hemisphere], to_left: ToLe
     corners = hemispheres[0].pial.faces[face]
     there = np.einsum("nc,ncx->nx", weights, hemispheres[0].mirrored_inflated_mm[corners])
     return float(np.sqrt(((here - there) ** 2).sum(axis=1).mean()))
+
+
+def _check_sphere(sphere: TriangleMesh, hemisphere: Hemisphere) -> None:
+    if not np.array_equal(sphere.faces, hemisphere.pial.faces):
+        raise InputError(
+            f"the registration sphere of hemisphere {hemisphere.side} must have the faces of its pial surface, but "
+            "they differ; take it from the same reconstruction"
+        )
 
 
 def _by_vertex(
