@@ -33,6 +33,6 @@ def pretext_loss(
         norm: of the convolutions' and batch norms' parameters; the final dense layers are left out.
         alpha: weight of the coordinates, 10 in the paper.
         weight_penalty: lambda, 0.001 in the paper.
-        further: the further targets' losses, summed over both patches and weighted.
+        further: the further targets' losses, summed over both patches, and the contrast, weighted.
     """
     return distance + alpha * coordinates + weight_penalty * norm + further
