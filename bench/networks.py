@@ -13,7 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import KERNEL, PRESETS, TextureConfig, siamese_sizes, unet_sizes
-from gennari.train.losses import area_loss, coordinate_loss, distance_loss, pretext_loss, weight_norm
+from gennari.train.losses.areas import area_loss
+from gennari.train.losses.coordinates import coordinate_loss
+from gennari.train.losses.distance import distance_loss
+from gennari.train.losses.penalty import pretext_loss, weight_norm
 
 CLASSES = 16
 Kind = Literal["branch", "unet"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gennari.nets.sizes import TextureConfig
-from gennari.pipeline.compute import finetune_flop, patches_run, pretext_flop
+from gennari.pipeline.compute import finetune_flop, pretext_flop
 from gennari.records import PairTable
 from gennari.train.settings import FinetuneSettings, Phase, PretrainSettings
 
@@ -23,11 +23,6 @@ CONFIG = TextureConfig(
 @pytest.fixture
 def pairs() -> PairTable:
     return PairTable(first=np.zeros(6, np.int32), second=np.arange(1, 7, dtype=np.int32), distance_mm=np.ones(6))
-
-
-def test_a_patch_that_occurs_twice_in_a_batch_is_run_once(pairs: PairTable) -> None:
-    assert patches_run(pairs, 3) == 2 * (3 + 1)
-    assert patches_run(pairs, 6) == 7
 
 
 def test_a_pre_training_costs_its_patches_times_three_forward_passes(pairs: PairTable) -> None:

@@ -208,3 +208,30 @@ def test_a_front_that_stops_gives_the_same_distances_before_its_limit(sphere, rn
     assert near.sum() > 10
     assert np.array_equal(stopped[near], whole[near])
     assert not (stopped[whole > 9.0] <= 8.0).any()
+
+
+def test_near_distances_are_those_of_one_source_after_the_other(sphere, rng):
+    """On a ball and another one far from it: within the limit the same numbers, beyond it none that lies within."""
+    both, _ = two_balls(sphere)
+    solver = GeodesicSolver(both, Calibration(excess=0.01, reach_mm=5.0))
+    face = np.sort(rng.integers(0, len(both.faces), 40).astype(np.int32)).repeat(5)
+    weights = rng.dirichlet(np.ones(3), 40).repeat(5, axis=0)
+    to_face, to_weights = rng.integers(0, len(both.faces), 200).astype(np.int32), rng.dirichlet(np.ones(3), 200)
+    to_face[::5] = np.minimum(face[::5] + rng.integers(0, 3, 40), len(both.faces) - 1)  # the same face, and neighbours
+    found = solver.near_distances(face, weights, to_face, to_weights, limit_mm=6.0)
+    apart = both.vertices_mm[both.faces[face, 0], 0] - both.vertices_mm[both.faces[to_face, 0], 0]
+    for i in range(200):
+        if abs(apart[i]) > 25:
+            assert np.isnan(found[i])
+            continue
+        (one,) = solver.distances(int(face[i]), weights[i], to_face[i : i + 1], to_weights[i : i + 1])
+        if one <= 6.0:
+            assert found[i] == pytest.approx(one, abs=1e-9)
+        else:
+            assert np.isnan(found[i]) or found[i] > 6.0
+    assert (found <= 6.0).sum() > 40
+
+
+def test_near_distances_of_no_pairs_are_none(sphere):
+    none = np.zeros(0, np.int32), np.zeros((0, 3))
+    assert not len(GeodesicSolver(sphere(10.0, 1)).near_distances(*none, *none, limit_mm=1.0))

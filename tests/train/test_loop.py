@@ -15,7 +15,9 @@ from gennari.nets.weights import read_tensors
 from gennari.records import IGNORE
 from gennari.train.finetune import window_grid
 from gennari.train.loop import train
-from gennari.train.losses import area_loss, coordinate_loss, distance_loss
+from gennari.train.losses.areas import area_loss
+from gennari.train.losses.coordinates import coordinate_loss
+from gennari.train.losses.distance import distance_loss
 from gennari.train.settings import Guard, Optimiser, Phase
 
 PLAIN = Optimiser(momentum=0.0)

@@ -12,7 +12,7 @@ from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import TextureConfig
 from gennari.records import IGNORE
 from gennari.train.finetune import window_grid
-from gennari.train.losses import area_loss
+from gennari.train.losses.areas import area_loss
 
 CONFIG = TextureConfig(spacing_um=32, patch_px=16, channels=(4, 6), convs=(1, 1), padding="same", features=8)
 

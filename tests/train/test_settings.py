@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from pydantic import ValidationError
 
+from gennari.train.contrast import Contrast
 from gennari.train.settings import FinetuneSettings, Phase, PretrainSettings, learning_rate
 
 
@@ -59,6 +60,25 @@ def test_further_targets_are_those_with_a_weight():
     assert PretrainSettings(curvature_weight=2, plane_weight=0.5).further == {"curvature": 2, "plane": 0.5}
     with pytest.raises(ValidationError, match="greater than or equal to 0"):
         PretrainSettings(curvature_weight=-1)
+
+
+def test_settings_are_written_as_they_were_before_there_was_a_contrast():
+    assert not {"contrast", "keep_every"} & PretrainSettings().model_dump().keys()
+    asked = PretrainSettings(contrast=Contrast(kind="soft", projection=16), keep_every=7)
+    assert '"contrast":{"kind":"soft",' in asked.model_dump_json()
+    assert PretrainSettings.model_validate_json(asked.model_dump_json()) == asked
+
+
+def test_a_contrast_is_target_enough():
+    alone = PretrainSettings(use_distance=False, use_coordinates=False, contrast=Contrast())
+    assert alone.contrast_alone
+    assert not PretrainSettings(use_distance=False, contrast=Contrast()).contrast_alone
+
+
+def test_a_contrast_that_pushes_near_patches_away_is_refused():
+    with pytest.raises(ValidationError, match="mask_mm must be at least radius_mm, .* got 3 and 4"):
+        Contrast(radius_mm=4.0, mask_mm=3.0)
+    Contrast(radius_mm=4.0, mask_mm=4.0)
 
 
 def test_settings_that_cannot_work_are_refused():

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from gennari.data.augmentation import Augmentation
@@ -53,6 +53,7 @@ class PairBatches:
         pairs: rows of `patches`; give only those of the training split.
         batch: pairs in a batch; the pairs of an epoch are dealt out evenly, so batches may differ by one.
         further: names of further targets, keys of FURTHER_TARGETS.
+        count: pairs in an epoch, drawn anew for each; None: all of them. With more than there are, some come again.
     """
 
     images: PatchImages
@@ -63,6 +64,7 @@ class PairBatches:
     seed: int
     augmentation: Augmentation = field(default_factory=Augmentation)
     further: Sequence[str] = ()
+    count: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.patches):
@@ -77,12 +79,11 @@ class PairBatches:
     @property
     def per_epoch(self) -> int:
         """Batches in an epoch."""
-        return max(1, round(len(self.pairs) / self.batch))
+        return max(1, round((self.count or len(self.pairs)) / self.batch))
 
     def get(self, epoch: int, index: int) -> PairBatch:
         """Batch `index` of an epoch; each pair comes once an epoch, in an order drawn from (seed, epoch)."""
-        order = np.random.default_rng((self.seed, _ORDER, epoch)).permutation(len(self.pairs))
-        chosen = np.array_split(order, self.per_epoch)[index]
+        chosen = np.array_split(self._order(epoch), self.per_epoch)[index]
         ends = np.concatenate([self.pairs.first[chosen], self.pairs.second[chosen]])
         rows, where = np.unique(ends, return_inverse=True)
         rng = np.random.default_rng((self.seed, _CHANGES, epoch, index))
@@ -96,6 +97,11 @@ class PairBatches:
             rows=torch.from_numpy(rows.astype(np.int64)),
             further=_float(further_targets(self.patches.take(rows), self.further)),
         )
+
+    def _order(self, epoch: int) -> Int[np.ndarray, "c"]:
+        rng, pairs = np.random.default_rng((self.seed, _ORDER, epoch)), len(self.pairs)
+        count = self.count or pairs
+        return np.concatenate([rng.permutation(pairs) for _ in range(-(-count // pairs))])[:count]
 
 
 FURTHER_TARGETS: Mapping[str, Callable[[PatchTable], np.ndarray]] = MappingProxyType(

@@ -26,6 +26,8 @@ class SiameseNet(nn.Module):
         config: of the texture branch.
         generator: for the initial weights.
         further: names of the further targets.
+        projection: width of a head that features pass before a contrast compares them. It serves the training alone
+            and is not saved; None builds none.
     """
 
     scale_mm: Tensor
@@ -34,7 +36,11 @@ class SiameseNet(nn.Module):
     further_sd: Tensor
 
     def __init__(
-        self, config: TextureConfig, generator: torch.Generator | None = None, further: Sequence[str] = ()
+        self,
+        config: TextureConfig,
+        generator: torch.Generator | None = None,
+        further: Sequence[str] = (),
+        projection: int | None = None,
     ) -> None:
         super().__init__()
         self.config, self.further = config, tuple(further)
@@ -50,6 +56,11 @@ class SiameseNet(nn.Module):
             initialise(self.further_head, generator)
             self.register_buffer("further_mean", torch.zeros(len(self.further)))
             self.register_buffer("further_sd", torch.ones(len(self.further)))
+        self.projection = None
+        if projection is not None:
+            width = config.features
+            self.projection = nn.Sequential(Dense(width, width), nn.ReLU(), Dense(width, projection))
+            initialise(self.projection, generator)
 
     def forward(self, patches: Float[Tensor, "b 1 h w"]) -> tuple[Float[Tensor, "b f"], Float[Tensor, "b t"]]:
         """(features, what is read from them) of normalised patches: three coordinates, then the further targets."""

@@ -21,6 +21,8 @@ from gennari.sources.documents import load_json, parse
 
 Net = TypeVar("Net", bound=nn.Module)
 _TEXTURE = "texture."
+_DROPPED = "projection."
+"""A head that serves the training alone."""
 _SPARE = 1_000_000
 """Numbers of a layer that nobody minds, whatever the file holds."""
 _FREE = {"patch_px", "features", "output_level", "pooling"}
@@ -55,7 +57,8 @@ def describe(net: SiameseNet | AreaUNet) -> NetRecord:
 
 def save_net(path: Path, net: SiameseNet | AreaUNet, notes: Mapping[str, str] | None = None) -> None:
     """Write weights, buffers and record of a network; `notes` go into the metadata as they are."""
-    write_tensors(path, net.state_dict(), {**(notes or {}), "net": describe(net).model_dump_json()})
+    kept = {name: value for name, value in net.state_dict().items() if not name.startswith(_DROPPED)}
+    write_tensors(path, kept, {**(notes or {}), "net": describe(net).model_dump_json()})
 
 
 def load_siamese(path: Path, trusted: str = "") -> SiameseNet:

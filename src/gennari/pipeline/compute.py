@@ -1,6 +1,5 @@
 """How much arithmetic a training takes: for the control that is given as much as pre-training and fine-tuning."""
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -9,6 +8,7 @@ from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import TextureConfig, unet_sizes
 from gennari.records import PairTable
+from gennari.sampling.near import patches_run
 from gennari.train.settings import FinetuneSettings, PretrainSettings
 
 FORWARD_AND_BACK = 3
@@ -32,13 +32,6 @@ def finetune_flop(settings: FinetuneSettings, texture: TextureConfig, classes: i
         FORWARD_AND_BACK * phase.steps * settings.batch * _forward(net, image, atlas if phase.atlas else None)
         for phase in settings.phases
     )
-
-
-def patches_run(pairs: PairTable, batch: int) -> int:
-    """Patches that an epoch runs: those of each batch once (one epoch's order stands for all)."""
-    order = np.random.default_rng(0).permutation(len(pairs))
-    parts = np.array_split(order, max(1, round(len(pairs) / batch)))
-    return sum(len(np.unique([pairs.first[part], pairs.second[part]])) for part in parts)
 
 
 @torch.no_grad()

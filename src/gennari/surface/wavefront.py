@@ -78,11 +78,46 @@ def at_places(
         corners: of each place's face.
         weights: of the place in it.
     """
-    points = vertices_mm[corners].astype(float)
+    return _at_places(distance_mm[corners], *_spokes_and_sides(vertices_mm[corners].astype(float), weights))
+
+
+def run_short_fronts(
+    near: Triangles,
+    far: Triangles,
+    vertices_mm: Float[np.ndarray, "v 3"],
+    sources: tuple[Int[np.ndarray, "s 3"], Float[np.ndarray, "s 3"], Float[np.ndarray, "s"]],
+    first: Int[np.ndarray, "s1"],
+    targets: tuple[Int[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]],
+    limit_mm: float,
+) -> Float[np.ndarray, "n"]:
+    """Distances of places from many sources, each by `run_front` and `at_places`; inf where the front did not come.
+
+    What a front costs is what it touches: memory for the whole mesh is taken once for all of them.
+
+    Args:
+        near: that a front runs over first.
+        far: that it runs over then, from all it has touched.
+        vertices_mm: where the vertices lie.
+        sources: corners to begin with, their distances, and how far the first front runs, all of the latter in mm.
+        first: source s has the targets `first[s] <= n < first[s + 1]`.
+        targets: corners of each place's face and the place's weights in it.
+        limit_mm: where the second front stops.
+    """
+    corners, weights = targets
+    seeds, seed_mm, around_mm = sources
+    return _run_short(
+        *near, *far, np.asarray(seeds, np.int64), np.asarray(seed_mm, float), np.asarray(around_mm, float),
+        float(limit_mm), np.asarray(first, np.int64), np.asarray(corners, np.int64),
+        *_spokes_and_sides(vertices_mm[corners].astype(float), weights),
+    )  # fmt: skip
+
+
+def _spokes_and_sides(
+    points: Float[np.ndarray, "n 3 3"], weights: Float[np.ndarray, "n 3"]
+) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
     places = np.einsum("nc,ncx->nx", weights, points)
     spokes = np.linalg.norm(points - places[:, None], axis=2)
-    sides = np.linalg.norm(points - np.roll(points, -1, axis=1), axis=2)
-    return _at_places(distance_mm[corners], spokes, sides)
+    return spokes, np.linalg.norm(points - np.roll(points, -1, axis=1), axis=2)
 
 
 @no_type_check
@@ -126,9 +161,20 @@ def _run(start, others, lengths, seeds, seed_mm, limit_mm):
     count = len(start) - 1
     distance = np.full(count, np.inf)
     settled = np.zeros(count, np.bool_)
-    heap, place, size = np.empty(count, np.int64), np.full(count, -1), 0
+    heap, place, touched = np.empty(count, np.int64), np.full(count, -1), np.empty(count, np.int64)
+    _spread(start, others, lengths, seeds, seed_mm, limit_mm, distance, settled, heap, place, touched)
+    return distance
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _spread(start, others, lengths, seeds, seed_mm, limit_mm, distance, settled, heap, place, touched):
+    """Run a front in the arrays given; returns how many vertices it touched, which `touched` then begins with."""
+    size = count = 0
     for s in range(len(seeds)):
         if seed_mm[s] < distance[seeds[s]]:
+            if distance[seeds[s]] == np.inf:
+                touched[count], count = seeds[s], count + 1
             distance[seeds[s]] = seed_mm[s]
             size = _rise(heap, place, size, distance, seeds[s])
     while size > 0 and distance[heap[0]] <= limit_mm:
@@ -144,9 +190,45 @@ def _run(start, others, lengths, seeds, seed_mm, limit_mm):
                 far = distance[others[e, 1 - k]]
                 found = third(here, far, lengths[e, 1 - k], lengths[e, k], lengths[e, 2])
                 if found < distance[near]:
+                    if distance[near] == np.inf:
+                        touched[count], count = near, count + 1
                     distance[near] = found
                     size = _rise(heap, place, size, distance, near)
-    return distance
+    return count
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _clear(distance, settled, place, touched, count):
+    for t in range(count):
+        distance[touched[t]], settled[touched[t]], place[touched[t]] = np.inf, False, -1
+
+
+@no_type_check
+@njit(cache=True, nogil=True)
+def _run_short(
+    start, others, lengths, start_2, others_2, lengths_2, seeds, seed_mm, around_mm, limit_mm, first, corners, spokes,
+    sides,
+):  # fmt: skip
+    count = len(start) - 1
+    distance, settled = np.full(count, np.inf), np.zeros(count, np.bool_)
+    heap, place, touched = np.empty(count, np.int64), np.full(count, -1), np.empty(count, np.int64)
+    out = np.full(len(corners), np.inf)
+    for s in range(len(seeds)):
+        near = _spread(
+            start, others, lengths, seeds[s], seed_mm[s], around_mm[s], distance, settled, heap, place, touched
+        )
+        again = touched[:near].copy()
+        again_mm = distance[again]
+        _clear(distance, settled, place, touched, near)
+        count = _spread(
+            start_2, others_2, lengths_2, again, again_mm, limit_mm, distance, settled, heap, place, touched
+        )
+        for n in range(first[s], first[s + 1]):
+            known = np.array([[distance[corners[n, 0]], distance[corners[n, 1]], distance[corners[n, 2]]]])
+            out[n] = _at_places(known, spokes[n : n + 1], sides[n : n + 1])[0]
+        _clear(distance, settled, place, touched, count)
+    return out
 
 
 @no_type_check

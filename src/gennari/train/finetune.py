@@ -19,7 +19,7 @@ from gennari.records import IGNORE
 from gennari.train.checkpoint import fingerprint
 from gennari.train.devices import make_fabric
 from gennari.train.loop import Task, train
-from gennari.train.losses import area_loss
+from gennari.train.losses.areas import area_loss
 from gennari.train.settings import WITHOUT_EFFECT, FinetuneSettings, Phase
 
 

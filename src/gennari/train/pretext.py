@@ -7,14 +7,18 @@ from torch import Tensor, nn
 
 from gennari.data.pair_batches import PairBatch
 from gennari.nets.siamese import SiameseNet
-from gennari.train.losses import coordinate_loss, distance_loss, further_loss, pretext_loss, weight_norm
+from gennari.train.contrast_term import Gather, contrast_term
+from gennari.train.losses.coordinates import coordinate_loss
+from gennari.train.losses.distance import distance_loss
+from gennari.train.losses.further import further_loss
+from gennari.train.losses.penalty import pretext_loss, weight_norm
 from gennari.train.settings import Phase, PretrainSettings
 
 
 def pretext_terms(
-    net: SiameseNet, settings: PretrainSettings
+    net: SiameseNet, settings: PretrainSettings, gather: Gather | None = None
 ) -> Callable[[nn.Module, PairBatch, Phase], Mapping[str, Tensor]]:
-    """Eq. (3) of Spitzer et al. 2018, with the further targets that are asked for, as a function of the batch.
+    """Eq. (3) of Spitzer et al. 2018, with further targets and a contrast where asked for, as a function of the batch.
 
     It gives "loss", each term without its weight (`<term>_loss`, `weight_norm`) and each term's share of the gradient
     on f(x) (`<term>_share`: its norm over the sum of the norms, so that shares sum to 1).
@@ -22,6 +26,7 @@ def pretext_terms(
     Args:
         net: the network; the model that the function is given is this one, perhaps wrapped.
         settings: weights of the terms.
+        gather: brings the contrast the patches of other processes.
     """
 
     def terms(model: nn.Module, batch: PairBatch, phase: Phase) -> Mapping[str, Tensor]:
@@ -42,6 +47,9 @@ def pretext_terms(
             further, targets = read[:, 3:], (batch.further - net.further_mean) / net.further_sd
             both = further_loss(further[one], targets[one]) + further_loss(further[two], targets[two])
             losses |= dict(zip(net.further, both.unbind(), strict=True))
+        if settings.contrast:
+            losses["contrast"] = contrast_term(net, settings.contrast, features, batch, gather)
+            weights["contrast"] = settings.contrast.weight
         norm = weight_norm(net.texture.parameters(), settings.squared_norm)
         loss = pretext_loss(
             losses["distance"] if settings.use_distance else 0.0,
@@ -49,7 +57,7 @@ def pretext_terms(
             norm,
             settings.alpha,
             settings.weight_penalty,
-            sum((settings.further[name] * losses[name] for name in net.further), start=0.0),
+            sum((weights[name] * losses[name] for name in losses if name not in ("distance", "coordinate")), start=0.0),
         )
         shares = gradient_shares({name: weights[name] * losses[name] for name in losses if weights[name]}, features)
         return {

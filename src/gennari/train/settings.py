@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from gennari.data.augmentation import Augmentation
+from gennari.train.contrast import Contrast
 
 Schedule = Literal["halving", "one-cycle", "constant"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -108,6 +109,7 @@ class PretrainSettings(BaseModel):
         curvature_weight: weight of a further target, the mean curvature of the cortex (in its training standard
             deviations); 0 builds no head for it. The paper's outlook names it and the next.
         plane_weight: the same for the orientation of the sectioning plane towards the cortex.
+        contrast: a contrastive term beside the others, or instead of them; None: none.
         weight_penalty: lambda of eq. (3).
         squared_norm: sum of squares (the usual meaning) or, as eq. (3) prints it, its root.
         distance_scale_mm: millimetres in one unit of the network's outputs.
@@ -147,20 +149,25 @@ class PretrainSettings(BaseModel):
     precision: Precision = "auto"
     sync_batch_norm: bool = False
     guard: Guard = Guard()
+    contrast: Contrast | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_asked_for(
         self, plain: Callable[["PretrainSettings"], dict[str, object]]
     ) -> dict[str, object]:
         # runs and cells are known by what their settings are written as: what came later is written where it is set
-        values = plain(self)
-        return values if self.keep_every else {key: value for key, value in values.items() if key != "keep_every"}
+        return {key: value for key, value in plain(self).items() if getattr(self, key, None) or key not in _LATER}
 
     @model_validator(mode="after")
     def _learns(self) -> "PretrainSettings":
-        if not (self.use_distance or self.use_coordinates):
-            raise ValueError("the pretext task needs a target: use_distance or use_coordinates, got neither")
+        if not (self.use_distance or self.use_coordinates or self.contrast):
+            raise ValueError("the pretext task needs a target: use_distance, use_coordinates or contrast, got none")
         return self
+
+    @property
+    def contrast_alone(self) -> bool:
+        """Whether neither distances nor coordinates are taught."""
+        return not (self.use_distance or self.use_coordinates)
 
     @property
     def further(self) -> dict[str, float]:
@@ -189,6 +196,7 @@ class PretrainSettings(BaseModel):
         )
 
 
+_LATER = {"keep_every", "contrast"}
 WITHOUT_EFFECT = {"guard", "checkpoint_every", "keep_every", "loaders"}
 """Settings that change no weight: a run that was stopped may go on with others."""
 
