@@ -8,6 +8,7 @@ import numpy as np
 
 from gennari.execute import Report
 from gennari.pipeline.folds import Fold
+from gennari.pipeline.individuals import individuals_set
 from gennari.pipeline.packing import pack_stage
 from gennari.pipeline.pretext_sets import Exchanged, PretextSet, set_of_run
 from gennari.pipeline.pretext_sources import prepare_source
@@ -64,8 +65,9 @@ def set_for(arena: Arena, objective: Objective, seed: int, tick: Report) -> Pret
     work = arena.work
     if objective.crossing:
         return set_of_run(_crossing_run(work))
-    run = work.run("one-cytoarchitecture" if objective.patches == "one-cytoarchitecture" else "pretext")
-    chosen = set_of_run(run)
+    if objective.patches == "individuals":
+        return individuals_set(work.run(), arena.fold.train, tick)
+    chosen = set_of_run(work.run("pretext" if objective.patches == "pretext" else "one-cytoarchitecture"))
     if objective.permuted:
         rows = np.flatnonzero(chosen.patches.split == "train")
         images = Exchanged.among(chosen.images, rows, np.random.default_rng([seed, _EXCHANGED]))

@@ -42,7 +42,7 @@ def pretrain_by(arena: Arena, task: Pretraining) -> Pretrained:
     settings, patches, passes = _train(arena, task)
     seconds = round(time.monotonic() - began, 1)
     work, fold = arena.work, arena.fold
-    net = load_siamese(weights_of(arena, task)).to(fastest_device())
+    net = load_siamese(weights_of(arena, task), arena.recipe.encoder(task[1]).texture.encoder).to(fastest_device())
     error = _error(work, net, settings)
     known = probe_f1(net, work.store, work.normalisation, fold.train, fold.test, work.dataset.label_set, task[2])
     result = Pretrained(

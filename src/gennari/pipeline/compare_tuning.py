@@ -73,7 +73,7 @@ def run_trial(arena: Arena, trial: Trial) -> Tuned:
     work = arena.work
     torch.set_num_threads(work.threads)
     weights, trained = _train(arena, trial)
-    net = load_area_unet(weights).to(fastest_device())
+    net = load_area_unet(weights, _encoder(arena, trial)).to(fastest_device())
     label_set, store, grey = work.dataset.label_set, work.store, work.normalisation
     val_dice = judged_by_annotations(store, grey, net, arena.fold.val, label_set, atlas=True)
     tested = arena.fold.test if trial.judged_on == "test" else ()
@@ -89,7 +89,13 @@ def run_trial(arena: Arena, trial: Trial) -> Tuned:
 
 def tuned_net(arena: Arena, trial: Trial) -> AreaUNet:
     """The network of a finished fine-tuning."""
-    return load_area_unet(_folder(arena, trial) / "weights.safetensors").to(fastest_device())
+    path = _folder(arena, trial) / "weights.safetensors"
+    return load_area_unet(path, _encoder(arena, trial)).to(fastest_device())
+
+
+def _encoder(arena: Arena, trial: Trial) -> str:
+    """The one that the comparison's own recipe names, whatever the weights say."""
+    return arena.recipe.encoder(trial.plan.encoder).texture.encoder
 
 
 def _folder(arena: Arena, trial: Trial) -> Path:

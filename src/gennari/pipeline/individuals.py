@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
 
-from gennari.data.patch_images import ImagesOfParts, PatchImages, SectionImages
+from gennari.data.patch_images import ImagesOfParts, SectionImages
 from gennari.errors import InputError
 from gennari.execute import Report
 from gennari.pipeline.brain_samples import among, common_space, joined, sample_brain
 from gennari.pipeline.learning import pairs_of
-from gennari.pipeline.packing import kept_if_small, patch_source
+from gennari.pipeline.packing import PACK, kept_if_small, packed, patch_source
 from gennari.pipeline.pretext_sets import PretextSet, few
 from gennari.pipeline.sampling import pretext_brain
 from gennari.pipeline.section_store import Place
@@ -54,6 +53,7 @@ def individuals_set(run: Run, train: Sequence[Place], tick: Report, without: str
     if not (folder / "pairs.parquet").exists():
         _sample(run, chosen, share, folder, tick)
     others, other_pairs = read_patches(folder / "patches.parquet"), read_pairs(folder / "pairs.parquet")
+    seen = packed(folder / PACK, _images(run, others, chosen), tick)
     rng = np.random.default_rng([run.experiment.seed, _FEW])
     part = few(alone, share, len(own), rng)
     room = len(alone) - len(other_pairs)
@@ -61,7 +61,7 @@ def individuals_set(run: Run, train: Sequence[Place], tick: Report, without: str
     rows = np.unique(np.concatenate([part.first, part.second, held_out.first, held_out.second]))
     patches, pairs = joined([(own.take(rows), among(part, rows)), (others, other_pairs)])
     return PretextSet(
-        images=kept_if_small(_images(run, own, rows, others, chosen)),
+        images=kept_if_small(ImagesOfParts(parts=((patch_source(run, own), rows), (seen, np.arange(len(others)))))),
         patches=patches,
         train=pairs,
         held_out=among(held_out, rows),
@@ -111,19 +111,13 @@ def _sample(run: Run, chosen: Mapping[str, Sequence[Section]], share: int, folde
     write_pairs(folder / "pairs.parquet", pairs)
 
 
-def _images(
-    run: Run,
-    own: PatchTable,
-    rows: Int[np.ndarray, "m"],
-    others: PatchTable,
-    chosen: Mapping[str, Sequence[Section]],
-) -> PatchImages:
+def _images(run: Run, others: PatchTable, chosen: Mapping[str, Sequence[Section]]) -> SectionImages:
+    """Of the labelled brains' patches."""
     texture = run.experiment.texture
-    seen = SectionImages(
+    return SectionImages(
         patches=others,
         sections=[section for sections in chosen.values() for section in sections],
         open_reader=run.dataset.open_reader,
         side_px=texture.patch_px,
         spacing_um=texture.spacing_um,
     )
-    return ImagesOfParts(parts=((patch_source(run, own), rows), (seen, np.arange(len(others)))))

@@ -50,13 +50,22 @@ def kept_if_small(source: PatchImages) -> PatchImages:
     return ImagesInMemory.of(source) if small else source
 
 
-def _pack(run: Run, workers: int | None, tick: Report) -> list[Path]:
-    images = _section_images(run, read_patches(run.path("patches.parquet")))
-    parts = images.parts(SHARD_IMAGES)
+def packed(path: Path, images: SectionImages, tick: Report, workers: int | None = None) -> PatchImages:
+    """Images from a pack at `path`, which is written before if it is not there.
+
+    Raises:
+        InputError: there is to be less than one worker, or the pack is damaged or of other images.
+    """
     if workers is not None and workers < 1:
         raise InputError(f"packing needs at least one worker, got {workers}; correct --workers")
-    enough = min(usable_cores(), 1 + images.side_px**2 * len(images) // BYTES_A_WORKER)
-    write_pack(run.path(PACK), parts, images.key, enough if workers is None else workers, tick)
+    if not path.exists():
+        enough = min(usable_cores(), 1 + images.side_px**2 * len(images) // BYTES_A_WORKER)
+        write_pack(path, images.parts(SHARD_IMAGES), images.key, enough if workers is None else workers, tick)
+    return open_pack(path, images.key)
+
+
+def _pack(run: Run, workers: int | None, tick: Report) -> list[Path]:
+    packed(run.path(PACK), _section_images(run, read_patches(run.path("patches.parquet"))), tick, workers)
     return [run.path(PACK)]
 
 
