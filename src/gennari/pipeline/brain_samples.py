@@ -49,7 +49,7 @@ def sample_brain(
     split: dict[int, Split] = {section.id: "train" for section in sections}
     patches = sample_patches(
         sections, hemispheres, split, settings, rng,
-        patch_um=texture.patch_px * texture.spacing_um, workers=1, tick=tick,
+        patch_um=texture.patch_px * texture.spacing_um, workers=usable_cores(), tick=tick,
     )  # fmt: skip
     drawn = draw_pairs(patches, experiment.pairs, rng)
     how = Measuring(exact=experiment.pairs.exact, seed=experiment.seed, workers=usable_cores())
