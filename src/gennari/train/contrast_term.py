@@ -61,9 +61,7 @@ def contrast_term(
         return contrast_loss(similarity, positive & other, negative & other, contrast.temperature)
 
 
-def alike_and_not(
-    batch: PairBatch, keys: Keys, contrast: Contrast
-) -> tuple[Bool[Tensor, "u k"], Bool[Tensor, "u k"]]:
+def alike_and_not(batch: PairBatch, keys: Keys, contrast: Contrast) -> tuple[Bool[Tensor, "u k"], Bool[Tensor, "u k"]]:
     """(positives, negatives): pairs within the radius along the cortex, and what lies beyond the mask."""
     measured = torch.full((len(batch.rows), len(keys.rows)), torch.inf, device=batch.rows.device)
     _put_measured(measured, batch, keys)
