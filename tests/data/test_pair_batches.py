@@ -71,6 +71,22 @@ def test_every_pair_comes_once_an_epoch(batches: PairBatches):
     assert sorted(seen) == sorted(expected)
 
 
+def test_an_epoch_of_fewer_pairs_draws_them_anew_and_one_of_more_repeats_some(batches: PairBatches):
+    def counts(count: int, epoch: int) -> np.ndarray:
+        some = dataclasses.replace(batches, count=count)
+        assert some.per_epoch == round(count / 16)
+        drawn = np.concatenate([some.get(epoch, index).distance_mm for index in range(some.per_epoch)])
+        return (drawn[:, None] == batches.pairs.distance_mm.astype(np.float32)).sum(axis=0)
+
+    assert counts(32, 0).sum() == counts(32, 1).sum() == 32
+    assert set(counts(32, 0)) == {0, 1}
+    assert not np.array_equal(counts(32, 0), counts(32, 1))
+    assert set(counts(64, 0)) == {1, 2}
+    assert counts(64, 0).sum() == 64
+    whole, same = batches.get(2, 1), dataclasses.replace(batches, count=50).get(2, 1)
+    assert _equal(whole, same)
+
+
 def test_a_patch_in_many_pairs_is_run_once_with_its_own_pixels_and_place(batches: PairBatches):
     batch = batches.get(0, 1)
     rows = batch.rows.numpy()

@@ -76,7 +76,7 @@ def test_a_contrast_is_target_enough():
 
 
 def test_a_contrast_that_pushes_near_patches_away_is_refused():
-    with pytest.raises(ValidationError, match="mask_mm must be at least radius_mm, .* got 3 and 4"):
+    with pytest.raises(ValidationError, match=r"mask_mm must be at least radius_mm, .* got 3 and 4"):
         Contrast(radius_mm=4.0, mask_mm=3.0)
     Contrast(radius_mm=4.0, mask_mm=4.0)
 

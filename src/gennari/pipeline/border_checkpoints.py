@@ -22,7 +22,7 @@ from gennari.pipeline.pretext_sets import set_of_run
 from gennari.pipeline.stages import Run, run_stage
 from gennari.sources.tables import read_rows, write_rows
 from gennari.train.devices import fastest_device
-from gennari.train.distances import predict_distances
+from gennari.train.distances import predict_distances, read_by
 from gennari.train.pretrain import kept_weights
 
 
@@ -70,7 +70,7 @@ def _measure(run: Run, ask: Ask, kept: dict[int, Path], tick: Report) -> list[Pa
         networks.append((last, weights_of(run), OURS))
     for done, (step, path, name) in enumerate(networks, start=1):
         net = load_siamese(path, run.experiment.texture.encoder).to(fastest_device())
-        by = "features" if run.experiment.pretrain.use_distance else "coordinates"
+        by = read_by(run.experiment.pretrain)
         predicted = predict_distances(net, chosen.images, normalisation(run), chosen.held_out, by)
         score = border_scores(read_features(run, name), places)
         found = {}

@@ -25,6 +25,7 @@ from gennari.pipeline.border_places import (
 )
 from gennari.pipeline.learning import normalisation
 from gennari.pipeline.making import make_phantom_of
+from gennari.pipeline.near import near_pairs
 from gennari.pipeline.packing import pack_stage
 from gennari.pipeline.pretext_sets import Exchanged, PretextSet, set_of_run
 from gennari.pipeline.pretext_sources import control_phantom
@@ -120,9 +121,10 @@ def _make(run: Run, name: str, weights: Path, tick: Report) -> list[Path]:
     if name == PERMUTED:
         rows = np.flatnonzero(chosen.patches.split == "train")
         images = Exchanged.among(images, rows, np.random.default_rng([settings.seed, _EXCHANGED]))
+    near = near_pairs(run, chosen.patches, settings.contrast.radius_mm, tick) if settings.contrast else None
     done = pretrain(
         settings, run.experiment.texture, images, chosen.patches, chosen.train, normalisation(run), weights.parent,
-        tick, validation=chosen.held_out,
+        tick, validation=chosen.held_out, near=near,
     )  # fmt: skip
     return [done.weights]
 

@@ -9,6 +9,7 @@ import numpy as np
 from gennari.execute import Report
 from gennari.pipeline.folds import Fold
 from gennari.pipeline.individuals import individuals_set
+from gennari.pipeline.near import near_pairs
 from gennari.pipeline.packing import pack_stage
 from gennari.pipeline.pretext_sets import Exchanged, PretextSet, set_of_run
 from gennari.pipeline.pretext_sources import prepare_source
@@ -17,7 +18,8 @@ from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.section_store import Place
 from gennari.pipeline.stages import Run, create_run
 from gennari.recipes.comparisons import Comparison, Objective
-from gennari.records import IGNORE
+from gennari.records import IGNORE, PairTable
+from gennari.sampling.near import near_among
 
 _EXCHANGED = 12
 CROSSING = "crossing"
@@ -57,22 +59,36 @@ def prepare(arena: Arena, objective: Objective, tick: Report) -> None:
         crossing = _crossing_run(work)
         sample_stage(crossing, tick)
         pack_stage(crossing, tick)
-    set_for(arena, objective, 0, tick)
+    near_for(arena, objective, set_for(arena, objective, 0, tick), tick)
 
 
 def set_for(arena: Arena, objective: Objective, seed: int, tick: Report) -> PretextSet:
     """Patches and pairs of an objective."""
     work = arena.work
-    if objective.crossing:
-        return set_of_run(_crossing_run(work))
     if objective.patches == "individuals":
         return individuals_set(work.run(), arena.fold.train, tick)
-    chosen = set_of_run(work.run("pretext" if objective.patches == "pretext" else "one-cytoarchitecture"))
+    chosen = set_of_run(_run_of(work, objective))
     if objective.permuted:
         rows = np.flatnonzero(chosen.patches.split == "train")
         images = Exchanged.among(chosen.images, rows, np.random.default_rng([seed, _EXCHANGED]))
         chosen = replace(chosen, images=images)
     return chosen
+
+
+def near_for(arena: Arena, objective: Objective, chosen: PretextSet, tick: Report) -> PairTable | None:
+    """Near pairs among the patches that an objective learns from; None where it has no contrast."""
+    if objective.settings is None or objective.settings.contrast is None:
+        return None
+    run = _run_of(arena.work, objective)
+    near = near_pairs(run, chosen.patches, objective.settings.contrast.radius_mm, tick)
+    return near_among(near, chosen.train)
+
+
+def _run_of(work: Work, objective: Objective) -> Run:
+    """The run whose data set the patches lie in."""
+    if objective.crossing:
+        return _crossing_run(work)
+    return work.run("one-cytoarchitecture" if objective.patches == "one-cytoarchitecture" else "pretext")
 
 
 def _crossing_run(work: Work) -> Run:

@@ -10,16 +10,17 @@ from gennari.execute import silent
 from gennari.metrics.distances import DistanceError, distance_error
 from gennari.nets.siamese import SiameseNet
 from gennari.nets.weights import load_siamese
-from gennari.pipeline.compare_arena import Arena, set_for
+from gennari.pipeline.compare_arena import Arena, near_for, set_for
 from gennari.pipeline.compare_borders import border_signal
 from gennari.pipeline.compare_cells import Pretrained
 from gennari.pipeline.pretext_sets import patches_in, set_of_run
 from gennari.pipeline.probing import probe_f1
 from gennari.pipeline.reproduction import Work, save_untrained
+from gennari.sampling.near import patches_run
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
 from gennari.train.devices import fastest_device
-from gennari.train.distances import calibrate_on, predict_distances
+from gennari.train.distances import calibrate_on, predict_distances, read_by
 from gennari.train.pretrain import pretrain
 from gennari.train.settings import PretrainSettings
 
@@ -69,17 +70,18 @@ def _train(arena: Arena, task: Pretraining) -> tuple[PretrainSettings, int, int]
         return settings, 0, 0
     pretrain(
         settings, texture, chosen.images, chosen.patches, chosen.train, grey, arena.folder("pretext", *task), silent,
-        validation=chosen.held_out,
+        validation=chosen.held_out, near=near_for(arena, objective, chosen, silent),
     )  # fmt: skip
-    return settings, patches_in(chosen.train), 2 * len(chosen.train) * settings.epochs
+    batch = settings.micro_batch or settings.batch
+    return settings, patches_in(chosen.train), settings.epochs * patches_run(chosen.train, batch)
 
 
 def _error(work: Work, net: SiameseNet, settings: PretrainSettings) -> DistanceError:
     """On the unlabelled brain's held-out pairs, whatever was learned from; calibrated where no distance was taught."""
     main = set_of_run(work.run())
     assert main.held_out is not None, "the unlabelled brain has held-out sections"
-    predicted = predict_distances(net, main.images, work.normalisation, main.held_out, settings.distances_by)
+    by = read_by(settings)
+    predicted = predict_distances(net, main.images, work.normalisation, main.held_out, by)
     if not settings.use_distance:
-        line = calibrate_on(net, main.images, work.normalisation, main.train, settings.distances_by)
-        predicted = line.apply(predicted)
+        predicted = calibrate_on(net, main.images, work.normalisation, main.train, by).apply(predicted)
     return distance_error(predicted, main.held_out.distance_mm, constant_mm=float(np.median(main.train.distance_mm)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 
 from gennari.data.area_batches import LabelledSection
 from gennari.data.pixels import Normalisation
@@ -14,6 +15,7 @@ from gennari.execute import Report, Tick, usable_cores
 from gennari.metrics.distances import DistanceError, distance_error
 from gennari.nets.weights import load_siamese
 from gennari.pipeline.labelled import labelled_sections
+from gennari.pipeline.near import near_pairs
 from gennari.pipeline.packing import patch_images
 from gennari.pipeline.sampling import sections_of
 from gennari.pipeline.stages import Run, run_stage
@@ -22,10 +24,11 @@ from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
 from gennari.sources.tables import read_pairs, read_patches, read_rows, write_rows
 from gennari.train.devices import fastest_device, make_fabric
-from gennari.train.distances import calibrate_on, predict_distances
+from gennari.train.distances import calibrate_on, predict_distances, read_by
 from gennari.train.finetune import finetune
 from gennari.train.pretrain import pretrain
 from gennari.train.ranks import Ranks
+from gennari.train.settings import PretrainSettings
 
 ALONE = Ranks()
 VARIANTS = ("baseline", "pretrained")
@@ -97,21 +100,23 @@ def _pretrain(run: Run, loaders: int | None, tick: Report, ranks: Ranks) -> list
     if ranks.first:
         write_json(run.path("normalisation.json"), asdict(normalisation))
     train, test = pairs_of(patches, pairs, "train"), pairs_of(patches, pairs, "test")
+    fabric = make_fabric(settings.precision, ranks)
+    near = _near(run, settings, patches, tick, fabric)
     result = pretrain(
         settings, experiment.texture, images, patches, train, normalisation, out, tick, validation=test,
-        fabric=make_fabric(settings.precision, ranks),
+        fabric=fabric, near=near,
     )  # fmt: skip
     if not ranks.first:
         return []
     write_rows(out / "history.parquet", result.history)
     net = load_siamese(result.weights, experiment.texture.encoder).to(fastest_device())
-    by = "features" if experiment.pretrain.use_distance else "coordinates"
+    by = read_by(settings)
     predicted = predict_distances(net, images, normalisation, test, by)
     error = distance_error(predicted, test.distance_mm, constant_mm=float(np.median(train.distance_mm)))
     write_rows(out / "err_dist.parquet", [error])
     files = ["history.parquet", "err_dist.parquet", "predicted.parquet"]
-    if by == "coordinates":  # never taught a distance: beside the raw error, that after one affine calibration
-        line = calibrate_on(net, images, normalisation, train)
+    if not settings.use_distance:  # never taught one: beside the raw error, that after one affine calibration
+        line = calibrate_on(net, images, normalisation, train, by)
         error = distance_error(line.apply(predicted), test.distance_mm, constant_mm=float(np.median(train.distance_mm)))
         write_rows(out / "err_dist_calibrated.parquet", [error])
         files.append("err_dist_calibrated.parquet")
@@ -120,6 +125,18 @@ def _pretrain(run: Run, loaders: int | None, tick: Report, ranks: Ranks) -> list
         [{"true_mm": float(t), "predicted_mm": float(p)} for t, p in zip(test.distance_mm, predicted, strict=True)],
     )
     return [result.weights, *(out / name for name in files)]
+
+
+def _near(run: Run, settings: PretrainSettings, patches: PatchTable, tick: Report, fabric: Fabric) -> PairTable | None:
+    """Near pairs for a contrast; the first process draws them, the others wait and read."""
+    if settings.contrast is None:
+        return None
+    if not fabric.is_global_zero:
+        fabric.barrier()
+        return near_pairs(run, patches, settings.contrast.radius_mm, tick)
+    found = near_pairs(run, patches, settings.contrast.radius_mm, tick)
+    fabric.barrier()
+    return found
 
 
 def _finetune(run: Run, variant: str, sections: Sequence[LabelledSection], tick: Report, ranks: Ranks) -> list[Path]:

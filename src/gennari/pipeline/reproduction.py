@@ -18,17 +18,19 @@ from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import TextureConfig
 from gennari.nets.weights import load_siamese, save_net
 from gennari.pipeline.cells import nan_for_null
+from gennari.pipeline.near import near_pairs
 from gennari.pipeline.pretext_sets import Exchanged, PretextSet, few, patches_in, set_of_run, transductive_set
 from gennari.pipeline.row_plans import Pretext, Source
 from gennari.pipeline.section_store import SectionStore
 from gennari.pipeline.stages import Run, open_run
 from gennari.recipes.tables import Reproduction
 from gennari.records import PairTable
+from gennari.sampling.near import near_among
 from gennari.sources.atomic import write_json
 from gennari.sources.dataset import Dataset, fingerprint
 from gennari.sources.documents import read_json
 from gennari.train.devices import fastest_device
-from gennari.train.distances import calibrate_on, predict_distances
+from gennari.train.distances import calibrate_on, predict_distances, read_by
 from gennari.train.pretrain import PretrainRow, pretrain
 from gennari.train.settings import PretrainSettings
 
@@ -116,7 +118,7 @@ def train_pretext(work: Work, pretext: Pretext, seed: int, tick: Report) -> Pret
     if pretext.trained:
         done = pretrain(
             settings, work.recipe.experiment.texture, chosen.images, chosen.patches, chosen.train, work.normalisation,
-            out, tick, validation=chosen.held_out,
+            out, tick, validation=chosen.held_out, near=_near(work, pretext, chosen, settings, tick),
         )  # fmt: skip
         history = done.history
     else:
@@ -172,6 +174,16 @@ def _chosen(work: Work, pretext: Pretext, seed: int, main: PretextSet, tick: Rep
     return chosen
 
 
+def _near(
+    work: Work, pretext: Pretext, chosen: PretextSet, settings: PretrainSettings, tick: Report
+) -> PairTable | None:
+    """Near pairs among the patches that a pre-training learns from, for a contrast."""
+    if settings.contrast is None:
+        return None
+    found = near_pairs(work.run(pretext.source), chosen.patches, settings.contrast.radius_mm, tick)
+    return near_among(found, chosen.train)
+
+
 def _distance(
     net: SiameseNet, normalisation: Normalisation, main: PretextSet, chosen: PretextSet, settings: PretrainSettings
 ) -> DistanceError:
@@ -180,10 +192,10 @@ def _distance(
     The median predictor and the one that sees section numbers alone know the training pairs of that brain.
     """
     assert main.held_out is not None, "the unlabelled brain has held-out sections"
-    by = "features" if settings.use_distance else "coordinates"
+    by = read_by(settings)
     predicted = predict_distances(net, main.images, normalisation, main.held_out, by)
-    if by == "coordinates":
-        predicted = calibrate_on(net, chosen.images, normalisation, chosen.train).apply(predicted)
+    if not settings.use_distance:
+        predicted = calibrate_on(net, chosen.images, normalisation, chosen.train, by).apply(predicted)
     section_only = section_predictor_mm(_gap(main, main.train), main.train.distance_mm, _gap(main, main.held_out))
     return distance_error(
         predicted,

@@ -10,6 +10,8 @@ from gennari.records import PairTable, PatchTable
 
 CANDIDATES = 16
 """Neighbours that are measured for each patch, drawn at random from those within the radius by the straight line."""
+AT_ONCE = 4096
+"""Patches whose neighbours are held at a time."""
 
 Along = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(rows (n,), rows (n,)) of patches to (n,) mm along the cortex between them; NaN or too long beyond the radius."""
@@ -57,7 +59,7 @@ def add_near(pairs: PairTable, near: PairTable) -> PairTable:
     """
     if not len(near):
         raise ValueError("a contrast needs pairs of patches that lie near each other, got none; enlarge radius_mm")
-    again = np.floor(np.arange(len(pairs)) * max(len(near) / len(pairs), 1)).astype(int) % len(near)
+    again = np.floor(np.arange(len(pairs)) * max(len(near) / max(len(pairs), 1), 1)).astype(int) % len(near)
     return PairTable(
         **{
             name: np.concatenate([getattr(pairs, name), getattr(near, name)[again]])
@@ -100,11 +102,13 @@ def _candidates(
     """(patch, neighbour): for each patch some neighbours, at random, those of other sections first."""
     tree = cKDTree(places_mm)
     firsts, seconds = [np.zeros(0, int)], [np.zeros(0, int)]
-    for row, found in enumerate(tree.query_ball_point(places_mm, radius_mm)):
-        others = rng.permutation([other for other in found if other != row]).astype(int)
-        best = others[np.argsort(section[others] == section[row], kind="stable")][:CANDIDATES]
-        firsts.append(np.full(len(best), row))
-        seconds.append(best)
+    for begin in range(0, len(places_mm), AT_ONCE):
+        for row, found in enumerate(tree.query_ball_point(places_mm[begin : begin + AT_ONCE], radius_mm), begin):
+            others = rng.permutation(np.asarray(found, int))
+            others = others[others != row]
+            best = others[np.argsort(section[others] == section[row], kind="stable")][:CANDIDATES]
+            firsts.append(np.full(len(best), row))
+            seconds.append(best)
     return np.concatenate(firsts), np.concatenate(seconds)
 
 

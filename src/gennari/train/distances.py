@@ -12,7 +12,11 @@ from gennari.data.pixels import Normalisation
 from gennari.data.prepare import normalise
 from gennari.nets.siamese import SiameseNet
 from gennari.records import PairTable
+from gennari.train.settings import PretrainSettings
 
+By = Literal["features", "coordinates"]
+"""What distances are read from: "features" is ||f(x1) - f(x2)||² (Spitzer et al. 2018, eq. (1)); "coordinates" is the
+straight distance of the two predicted places on the inflated surface."""
 PX_AT_ONCE = 2**22
 CALIBRATION_PAIRS = 4000
 
@@ -29,6 +33,14 @@ class Calibration:
         return self.slope * predicted_mm + self.offset_mm
 
 
+def read_by(settings: PretrainSettings) -> By:
+    """What the distances of a network are read from: its features, unless it was taught coordinates and no distances.
+
+    A network that was not taught distances needs calibrating either way (`calibrate_on`).
+    """
+    return "coordinates" if settings.use_coordinates and not settings.use_distance else "features"
+
+
 def calibrate(predicted_mm: Float[np.ndarray, "p"], distance_mm: Float[np.ndarray, "p"]) -> Calibration:
     """The least squares line from predicted to true distances; a constant prediction is given their mean.
 
@@ -41,13 +53,15 @@ def calibrate(predicted_mm: Float[np.ndarray, "p"], distance_mm: Float[np.ndarra
     return Calibration(slope=slope, offset_mm=float(true.mean() - slope * predicted.mean()))
 
 
-def calibrate_on(net: SiameseNet, images: PatchImages, normalisation: Normalisation, train: PairTable) -> Calibration:
-    """The line from straight distances of predicted places to distances along the cortex, on training pairs.
+def calibrate_on(
+    net: SiameseNet, images: PatchImages, normalisation: Normalisation, train: PairTable, by: By
+) -> Calibration:
+    """The line from what the network says of distances to those along the cortex, on training pairs.
 
     CALIBRATION_PAIRS of them at most, evenly through the table.
     """
     some = train.take(np.linspace(0, len(train) - 1, min(len(train), CALIBRATION_PAIRS)).astype(int))
-    return calibrate(predict_distances(net, images, normalisation, some, by="coordinates"), some.distance_mm)
+    return calibrate(predict_distances(net, images, normalisation, some, by), some.distance_mm)
 
 
 @torch.inference_mode()
@@ -56,7 +70,7 @@ def predict_distances(
     images: PatchImages,
     normalisation: Normalisation,
     pairs: PairTable,
-    by: Literal["features", "coordinates"] = "features",
+    by: By = "features",
     batch: int | None = None,
 ) -> Float32[np.ndarray, "p"]:
     """Geodesic distance in mm that the network predicts for each pair; every patch is run once.
@@ -67,8 +81,7 @@ def predict_distances(
         normalisation: that of its training.
         pairs: rows of `images`.
         batch: patches run at once; by default as many as hold PX_AT_ONCE pixels, 256 at most.
-        by: "features" is ||f(x1) - f(x2)||² (Spitzer et al. 2018, eq. (1)); "coordinates" is the straight distance of
-            the two predicted places on the inflated surface, for networks trained on eq. (2) alone.
+        by: what they are read from (`read_by`).
     """
     pairs.check(len(images))
     batch = batch or max(1, min(256, PX_AT_ONCE // images.side_px**2))

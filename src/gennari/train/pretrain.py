@@ -12,14 +12,16 @@ from lightning_fabric import Fabric
 from gennari.data.pair_batches import PairBatch, PairBatches, further_targets
 from gennari.data.patch_images import PatchImages
 from gennari.data.pixels import Normalisation
+from gennari.errors import InputError
 from gennari.execute import Report
 from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import TextureConfig
 from gennari.nets.weights import save_net
 from gennari.records import PairTable, PatchTable
+from gennari.sampling.near import add_near, equal_work
 from gennari.train.checkpoint import LogRow, fingerprint
 from gennari.train.devices import make_fabric
-from gennari.train.distances import predict_distances
+from gennari.train.distances import calibrate, predict_distances, read_by
 from gennari.train.loop import Task, train
 from gennari.train.pretext import pretext_terms
 from gennari.train.settings import WITHOUT_EFFECT, PretrainSettings
@@ -42,8 +44,10 @@ class PretrainRow:
         curvature_loss: of that further target, in standard deviations, summed over both patches, without its weight; 0
             where it is not asked for. `plane_loss` the same.
         distance_share: the part of the gradient on f(x) that comes from eq. (1): its norm over the sum of the norms of
-            all terms' gradients. `coordinate_share`, `curvature_share` and `plane_share` are the other terms'.
-        err_dist_mm: mean error on the validation pairs; NaN without any.
+            all terms' gradients. `coordinate_share`, `curvature_share`, `plane_share` and `contrast_share` are the
+            other terms'.
+        err_dist_mm: mean error on the validation pairs; NaN without any. Where neither distances nor coordinates are
+            taught, that of the features after a line fitted to the same pairs.
         data_wait_share: part of the time that the training waited for its batches.
     """
 
@@ -62,6 +66,8 @@ class PretrainRow:
     curvature_share: float = 0.0
     plane_loss: float = 0.0
     plane_share: float = 0.0
+    contrast_loss: float = 0.0
+    contrast_share: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,7 @@ def pretrain(
     tick: Report,
     validation: PairTable | None = None,
     fabric: Fabric | None = None,
+    near: PairTable | None = None,
 ) -> PretrainResult:
     """Train a Siamese network, or resume, or return what is finished (Spitzer et al. 2018, section 3).
 
@@ -99,17 +106,20 @@ def pretrain(
         validation: held-out pairs (rows of the same table); err_dist on them is logged and decides nothing.
         out_dir: receives `weights.safetensors` and, on the way, `checkpoint.safetensors`, from the first process; and
             `kept/` (`kept_weights`) where the settings ask for it.
+        near: pairs that lie near each other, for a contrast (`pipeline/near.py`): a contrast alone learns from these,
+            beside other terms every other pair is one of them. Either way an epoch runs as many patches as without.
 
-    Raises:
-        InputError: the loss is not finite or explodes, `out_dir` holds a checkpoint of other settings or data, or
-            device and processes do not fit the settings.
+        InputError: the loss is not finite or explodes, there is a contrast and no near pair, `out_dir` holds a
+            checkpoint of other settings or data, or device and processes do not fit the settings.
         Interrupted: SIGINT or SIGTERM came; the same call goes on.
     """
     fabric = fabric or make_fabric(settings.precision)
+    learned, count = _learned(settings, pairs, near)
     batches = PairBatches(
         images=images,
         patches=patches,
-        pairs=pairs,
+        pairs=learned,
+        count=count,
         normalisation=normalisation,
         batch=settings.micro_batch or settings.batch,
         seed=settings.seed,
@@ -125,6 +135,19 @@ def pretrain(
     fabric.barrier()  # no rank leaves before the weights are there
     steps = _steps_per_epoch(settings, batches)
     return PretrainResult(weights=weights, history=tuple(_row(row, steps) for row in history))
+
+
+def _learned(settings: PretrainSettings, pairs: PairTable, near: PairTable | None) -> tuple[PairTable, int | None]:
+    """The pairs to learn from, and how many make an epoch (None: all)."""
+    if settings.contrast is None:
+        return pairs, None
+    if near is None or not len(near):
+        raise InputError(
+            f"a contrast needs pairs within {settings.contrast.radius_mm:g} mm of each other, got none; give `near`, "
+            "enlarge radius_mm or sample more patches"
+        )
+    learned = near if settings.contrast_alone else add_near(pairs, near)
+    return learned, equal_work(learned, pairs, settings.micro_batch or settings.batch)
 
 
 def _task(
@@ -177,7 +200,8 @@ def _steps_per_epoch(settings: PretrainSettings, batches: PairBatches) -> int:
 
 
 def _network(settings: PretrainSettings, config: TextureConfig, batches: PairBatches) -> SiameseNet:
-    net = SiameseNet(config, torch.Generator().manual_seed(settings.seed), batches.further)
+    projection = settings.contrast.projection if settings.contrast else None
+    net = SiameseNet(config, torch.Generator().manual_seed(settings.seed), batches.further, projection)
     used = np.unique(np.concatenate([batches.pairs.first, batches.pairs.second]))
     net.scale_mm.fill_(settings.distance_scale_mm)
     net.centre_mm.copy_(torch.from_numpy(batches.patches.inflated_mm[used].mean(axis=0)))
@@ -202,8 +226,9 @@ def _validate(
 ) -> Mapping[str, float]:
     if pairs is None or not len(pairs):
         return {"err_dist_mm": float("nan")}
-    by = "features" if settings.use_distance else "coordinates"
-    predicted = predict_distances(net, batches.images, batches.normalisation, pairs, by)
+    predicted = predict_distances(net, batches.images, batches.normalisation, pairs, read_by(settings))
+    if settings.contrast_alone:
+        predicted = calibrate(predicted, pairs.distance_mm).apply(predicted)
     return {"err_dist_mm": float(np.abs(predicted - pairs.distance_mm).mean())}
 
 
