@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from gennari.nets.sizes import TextureConfig
 from gennari.recipes.experiment import named
 from gennari.recipes.tables import SMALL, TINY_TABLE, Reproduction
+from gennari.train.contrast import Contrast
 from gennari.train.settings import PretrainSettings
 
 UNTRAINED, PAPERS, PAPERS_ENCODER = "none", "L", "paper"
@@ -82,22 +83,40 @@ class Comparison(BaseModel):
 
 
 def _objectives(base: PretrainSettings) -> tuple[Objective, ...]:
-    """The same patches, schedule and number of pairs for all; what differs is what is asked of them."""
+    """The same schedule and number of patches for all; what differs is what is asked of them."""
+    # a batch of 128 patches has few that are near each other by chance; the first numbers that were tried
+    hard, soft = Contrast(kind="hard"), Contrast(kind="soft")
+    heads = {"curvature_weight": 1.0, "plane_weight": 1.0}
 
     def asked(name: str, **changes: object) -> Objective:
         return Objective(name=name, settings=base.model_copy(update=changes))
 
-    return (
-        Objective(name=UNTRAINED),
-        asked(PAPERS),
-        asked("dist", use_coordinates=False),
-        asked("coord", use_distance=False),
-        asked("L-alpha-1", alpha=1.0),
-        asked("L-alpha-0.1", alpha=0.1),
-        asked("L-heads", curvature_weight=1.0, plane_weight=1.0),
-        Objective(name="L-crossing", settings=base, crossing=True),
-        Objective(name="L-individuals", settings=base, patches="individuals"),
-    )
+    def alone(contrast: Contrast) -> dict[str, object]:
+        return {"use_distance": False, "use_coordinates": False, "contrast": contrast}
+
+    found = {
+        one.name: one
+        for one in (
+            Objective(name=UNTRAINED),
+            asked(PAPERS),
+            asked("dist", use_coordinates=False),
+            asked("coord", use_distance=False),
+            asked("L-alpha-1", alpha=1.0),
+            asked("L-alpha-0.1", alpha=0.1),
+            asked("L-heads", **heads),
+            Objective(name="L-crossing", settings=base, crossing=True),
+            Objective(name="L-individuals", settings=base, patches="individuals"),
+            asked("contrast", **alone(hard)),
+            asked("soft-contrast", **alone(soft)),
+            asked("L-contrast", contrast=hard.model_copy(update={"weight": 10.0})),
+            asked("coord-soft-contrast", use_distance=False, contrast=soft.model_copy(update={"weight": 10.0})),
+        )
+    }
+    # what may add up
+    for name in ("coord", "soft-contrast", "coord-soft-contrast"):
+        together = found[name].model_copy(update={"name": f"{name}-individuals", "patches": "individuals"})
+        found[together.name] = together
+    return tuple(found.values())
 
 
 def _controls(base: PretrainSettings) -> tuple[Objective, ...]:
@@ -110,13 +129,19 @@ def _controls(base: PretrainSettings) -> tuple[Objective, ...]:
 
 def _comparison(base: Reproduction, **changes: object) -> Comparison:
     pretrain, texture = base.experiment.pretrain, base.experiment.texture
+    residual = texture.model_copy(update={"encoder": "residual", "pooling": "global"})
     return Comparison.model_validate(
         {
             "name": base.name,
             "base": base,
             "objectives": _objectives(pretrain),
             "controls": _controls(pretrain),
-            "encoders": (Encoder(name=PAPERS_ENCODER, texture=texture),),
+            "encoders": (
+                Encoder(name=PAPERS_ENCODER, texture=texture),
+                Encoder(
+                    name="residual", texture=texture.model_copy(update={"encoder": "residual", "pooling": "global"})
+                ),
+            ),
             **changes,
         }
     )
