@@ -138,9 +138,7 @@ def _comparison(base: Reproduction, **changes: object) -> Comparison:
             "controls": _controls(pretrain),
             "encoders": (
                 Encoder(name=PAPERS_ENCODER, texture=texture),
-                Encoder(
-                    name="residual", texture=texture.model_copy(update={"encoder": "residual", "pooling": "global"})
-                ),
+                Encoder(name="residual", texture=residual),
             ),
             **changes,
         }
