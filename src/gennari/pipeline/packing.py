@@ -50,13 +50,17 @@ def kept_if_small(source: PatchImages) -> PatchImages:
     return ImagesInMemory.of(source) if small else source
 
 
+def write_images(path: Path, images: SectionImages, workers: int | None, tick: Report) -> None:
+    """Write images as a pack, by default with as many processes as are worth it; as `write_pack`."""
+    enough = min(usable_cores(), 1 + images.side_px**2 * len(images) // BYTES_A_WORKER)
+    write_pack(path, images.parts(SHARD_IMAGES), images.key, enough if workers is None else workers, tick)
+
+
 def _pack(run: Run, workers: int | None, tick: Report) -> list[Path]:
     images = _section_images(run, read_patches(run.path("patches.parquet")))
-    parts = images.parts(SHARD_IMAGES)
     if workers is not None and workers < 1:
         raise InputError(f"packing needs at least one worker, got {workers}; correct --workers")
-    enough = min(usable_cores(), 1 + images.side_px**2 * len(images) // BYTES_A_WORKER)
-    write_pack(run.path(PACK), parts, images.key, enough if workers is None else workers, tick)
+    write_images(run.path(PACK), images, workers, tick)
     return [run.path(PACK)]
 
 
