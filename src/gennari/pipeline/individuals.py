@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gennari.data.patch_images import ImagesOfParts, SectionImages
+from gennari.data.pack import open_pack
+from gennari.data.patch_images import ImagesOfParts, PatchImages, SectionImages
 from gennari.errors import InputError
 from gennari.execute import Report
 from gennari.pipeline.brain_samples import among, common_space, joined, sample_brain
 from gennari.pipeline.learning import pairs_of
-from gennari.pipeline.packing import PACK, kept_if_small, packed, patch_source
+from gennari.pipeline.packing import PACK, kept_if_small, patch_source, write_images
 from gennari.pipeline.pretext_sets import PretextSet, few
 from gennari.pipeline.sampling import pretext_brain
 from gennari.pipeline.section_store import Place
@@ -30,7 +31,7 @@ def individuals_set(run: Run, train: Sequence[Place], tick: Report, without: str
 
     All brains together have the pairs, and so the training steps, that the unlabelled one has alone, shared evenly.
     Distances are each brain's own; coordinates are places on the unlabelled brain's inflated surface. Patches of
-    labelled brains are sampled once and kept in the run; call this before several processes do.
+    labelled brains are sampled and packed once and kept in the run; call this before several processes do.
 
     Args:
         run: after its stage "sample".
@@ -53,7 +54,7 @@ def individuals_set(run: Run, train: Sequence[Place], tick: Report, without: str
     if not (folder / "pairs.parquet").exists():
         _sample(run, chosen, share, folder, tick)
     others, other_pairs = read_patches(folder / "patches.parquet"), read_pairs(folder / "pairs.parquet")
-    seen = packed(folder / PACK, _images(run, others, chosen), tick)
+    seen = _packed(run, others, chosen, folder / PACK, tick)
     rng = np.random.default_rng([run.experiment.seed, _FEW])
     part = few(alone, share, len(own), rng)
     room = len(alone) - len(other_pairs)
@@ -111,13 +112,18 @@ def _sample(run: Run, chosen: Mapping[str, Sequence[Section]], share: int, folde
     write_pairs(folder / "pairs.parquet", pairs)
 
 
-def _images(run: Run, others: PatchTable, chosen: Mapping[str, Sequence[Section]]) -> SectionImages:
-    """Of the labelled brains' patches."""
+def _packed(
+    run: Run, others: PatchTable, chosen: Mapping[str, Sequence[Section]], path: Path, tick: Report
+) -> PatchImages:
+    """Images of the labelled brains' patches."""
     texture = run.experiment.texture
-    return SectionImages(
+    images = SectionImages(
         patches=others,
         sections=[section for sections in chosen.values() for section in sections],
         open_reader=run.dataset.open_reader,
         side_px=texture.patch_px,
         spacing_um=texture.spacing_um,
     )
+    if not path.exists():
+        write_images(path, images, None, tick)
+    return open_pack(path, images.key)

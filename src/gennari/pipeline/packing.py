@@ -50,22 +50,17 @@ def kept_if_small(source: PatchImages) -> PatchImages:
     return ImagesInMemory.of(source) if small else source
 
 
-def packed(path: Path, images: SectionImages, tick: Report, workers: int | None = None) -> PatchImages:
-    """Images from a pack at `path`, which is written before if it is not there.
-
-    Raises:
-        InputError: there is to be less than one worker, or the pack is damaged or of other images.
-    """
-    if workers is not None and workers < 1:
-        raise InputError(f"packing needs at least one worker, got {workers}; correct --workers")
-    if not path.exists():
-        enough = min(usable_cores(), 1 + images.side_px**2 * len(images) // BYTES_A_WORKER)
-        write_pack(path, images.parts(SHARD_IMAGES), images.key, enough if workers is None else workers, tick)
-    return open_pack(path, images.key)
+def write_images(path: Path, images: SectionImages, workers: int | None, tick: Report) -> None:
+    """Write images as a pack, by default with as many processes as are worth it; as `write_pack`."""
+    enough = min(usable_cores(), 1 + images.side_px**2 * len(images) // BYTES_A_WORKER)
+    write_pack(path, images.parts(SHARD_IMAGES), images.key, enough if workers is None else workers, tick)
 
 
 def _pack(run: Run, workers: int | None, tick: Report) -> list[Path]:
-    packed(run.path(PACK), _section_images(run, read_patches(run.path("patches.parquet"))), tick, workers)
+    images = _section_images(run, read_patches(run.path("patches.parquet")))
+    if workers is not None and workers < 1:
+        raise InputError(f"packing needs at least one worker, got {workers}; correct --workers")
+    write_images(run.path(PACK), images, workers, tick)
     return [run.path(PACK)]
 
 
