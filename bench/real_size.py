@@ -131,7 +131,7 @@ class Training:
 
     def epochs_in(self, seconds: float, folder: Path) -> int:
         """How many epochs take so long, by steps that are timed and thrown away."""
-        clock = Clock(until=2 * self.settings.loaders + PROBED)
+        clock = Clock(until=4 * self.settings.loaders + PROBED)
         with suppress(_Enough):
             self.run(1 + clock.until // self.steps_an_epoch, folder, clock)
         shutil.rmtree(folder, ignore_errors=True)
