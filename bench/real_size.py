@@ -1,11 +1,12 @@
 """Pre-training at the paper's size: patches of 1019 px at 2 µm, drawn from a phantom's cells; the last line is JSON.
 
-python bench/real_size.py DATASET WORK --patches 8000 --draw-seconds 120 --train-seconds 120
+python bench/real_size.py RUN WORK --patches 8000 --draw-seconds 120 --train-seconds 120
 
-DATASET is a phantom on the bundled surfaces; its images are not read. Places and pairs are those of recipe `full`
-(`gennari reproduce --preset full`), fewer of them; WORK/run keeps them. The network, loss, optimiser and shape of the
-schedule (the rate halves after each 3/16 of the epochs) are the paper's; epochs are as many as the time allows. With
---optimiser adamw the optimiser, cycle and unit of distance are those of the recipes for two cores.
+RUN was begun by `gennari sample` on a phantom on the bundled surfaces, with a recipe whose patches are as wide as these
+(2.04 mm) or wider, so that its guard bands serve. Of its pairs whole sources are taken, until they hold as many patches;
+images of the data set are not read. Network, loss, optimiser and shape of the schedule (the rate halves after each 3/16
+of the epochs) are the paper's; epochs are as many as the time allows. With --optimiser adamw the optimiser, cycle and
+unit of distance are those of the recipes for two cores.
 """
 
 import argparse
@@ -27,12 +28,12 @@ from gennari.data.pixels import Normalisation
 from gennari.execute import Tick, usable_cores
 from gennari.nets.sizes import TextureConfig
 from gennari.pipeline.learning import pairs_of
-from gennari.pipeline.sampling import pretext_brain, sample_stage
-from gennari.pipeline.stages import Run, create_run
-from gennari.recipes.experiment import Experiment
+from gennari.pipeline.pretext_sets import few
+from gennari.pipeline.sampling import pretext_brain
+from gennari.pipeline.stages import Run, open_run
 from gennari.recipes.presets import DEMO
 from gennari.recipes.tables import FULL
-from gennari.records import PairTable
+from gennari.records import PairTable, PatchTable
 from gennari.sources.tables import read_pairs, read_patches
 from gennari.train.pretrain import PretrainResult, pretrain
 from gennari.train.settings import PretrainSettings
@@ -48,8 +49,8 @@ SHARED = Path("/dev/shm")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("work", type=Path, help="folder of the run, images and weights; a begun one is gone on with")
+    parser.add_argument("run", type=Path, help="where patches and pairs stand")
+    parser.add_argument("work", type=Path, help="folder of images and weights")
     parser.add_argument("--patches", type=int, default=8000)
     parser.add_argument("--patch-px", type=int, default=FULL.experiment.texture.patch_px)
     parser.add_argument("--draw-seconds", type=float, default=120.0, help="no patch is begun later")
@@ -61,31 +62,29 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=usable_cores(), help="processes that draw")
     parser.add_argument("--loaders", type=int, help="processes that make batches; as many as cores and memory allow")
     given = parser.parse_args()
-    recipe = _recipe(given.patches, given.patch_px)
-    run, sampled_s = _timed_run(given.dataset, given.work / "run", recipe)
-    painter = Painter.of(run.dataset, pretext_brain(run).name)
+    texture = FULL.experiment.texture.model_copy(update={"patch_px": given.patch_px})
+    run = open_run(given.run)
+    brain = pretext_brain(run)
     drawn = draw_patches(
-        painter,
-        pretext_brain(run),
-        read_patches(run.path("patches.parquet")),
-        read_pairs(run.path("pairs.parquet")),
+        Painter.of(run.dataset, brain.name),
+        brain,
+        *_chosen(run, given.patches, texture),
         given.work / "patches.npy",
-        side_px=recipe.texture.patch_px,
-        spacing_um=recipe.texture.spacing_um,
+        side_px=texture.patch_px,
+        spacing_um=texture.spacing_um,
         seconds=given.draw_seconds,
         workers=given.workers,
         tick=_say,
     )
-    settings = _settings(recipe.pretrain, given.optimiser, given.batch)
+    settings = _settings(FULL.experiment.pretrain, given.optimiser, given.batch)
     loaders = _loaders(given.batch, given.patch_px) if given.loaders is None else given.loaders
-    training = Training.of(drawn, recipe.texture, settings.model_copy(update={"loaders": loaders}), given.held_out)
+    training = Training.of(drawn, texture, settings.model_copy(update={"loaders": loaders}), given.held_out)
     epochs = given.epochs or training.epochs_in(given.train_seconds, given.work / "probe")
     found = {
         "patches_drawn": len(drawn.patches),
         "patches_wanted": given.patches,
-        "patch_px": recipe.texture.patch_px,
-        "spacing_um": recipe.texture.spacing_um,
-        "sampling_seconds": round(sampled_s, 1),
+        "patch_px": texture.patch_px,
+        "spacing_um": texture.spacing_um,
         "drawing_seconds": round(drawn.seconds, 1),
         "drawing_patches_per_s": round(len(drawn.patches) / drawn.seconds, 2),
         "drawing_workers": given.workers,
@@ -217,14 +216,20 @@ class Clock:
             raise _Enough
 
 
-def _recipe(patches: int, patch_px: int) -> Experiment:
-    whole = FULL.experiment
-    return whole.model_copy(
-        update={
-            "patches": whole.patches.model_copy(update={"count": patches}),
-            "texture": whole.texture.model_copy(update={"patch_px": patch_px}),
-        }
-    )
+def _chosen(run: Run, count: int, texture: TextureConfig) -> tuple[PatchTable, PairTable]:
+    """About so many patches of a run and the pairs among them: whole sources, in each part of the split its share."""
+    wide_um, own = texture.patch_px * texture.spacing_um, run.experiment.texture
+    if own.patch_px * own.spacing_um < wide_um:
+        raise SystemExit(f"the run's guard bands must suit patches of {wide_um:g} µm; sample with wider ones")
+    patches, pairs = read_patches(run.path("patches.parquet")), read_pairs(run.path("pairs.parquet"))
+    rng, parts = np.random.default_rng(0), []
+    for split in ("train", "test"):
+        of_split = pairs_of(patches, pairs, split)
+        parts.append(few(of_split, round(count * len(of_split) / len(pairs)), len(patches), rng))
+    ends = [np.concatenate([getattr(part, name) for part in parts]) for name in ("first", "second", "distance_mm")]
+    rows, where = np.unique(np.concatenate(ends[:2]), return_inverse=True)
+    first, second = np.split(where.astype(np.int32), 2)
+    return patches.take(rows), PairTable(first=first, second=second, distance_mm=ends[2])
 
 
 def _settings(paper: PretrainSettings, optimiser: str, batch: int) -> PretrainSettings:
@@ -239,13 +244,6 @@ def _loaders(batch: int, side_px: int) -> int:
     step_bytes = 2 * batch * side_px**2 * 4
     room = shutil.disk_usage(SHARED).free // 2 if SHARED.is_dir() else 0
     return int(min(max(0, usable_cores() - 2), room // (3 * step_bytes)))
-
-
-def _timed_run(dataset: Path, folder: Path, recipe: Experiment) -> tuple[Run, float]:
-    began = time.perf_counter()
-    run = create_run(folder, dataset, recipe)
-    sample_stage(run, _say)
-    return run, time.perf_counter() - began
 
 
 def _say(tick: Tick) -> None:
