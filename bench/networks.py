@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import torch
@@ -91,6 +92,7 @@ class Work:
         return lambda net: area_loss(net(images, None).float(), labels)
 
 
+@cache
 def counted(work: Work) -> dict[Pass, tuple[float, float]]:
     """(operations, bytes) of one image, forward and in a training step; counted over two images on the CPU."""
     pair = Work(kind=work.kind, side_px=work.side_px, batch=2)

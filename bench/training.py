@@ -2,6 +2,7 @@
 
 python bench/training.py            # five minutes on two cores; on CUDA too where there is a device
 python bench/training.py --quick    # few rounds, small sizes; its figures only say that it runs
+python bench/training.py --gpu-only # about a minute on a CUDA device: that part alone, 1019 px, two batches
 
 On the CPU one thread each, in two processes that take turns: ours as `gennari` starts it (channels_last, large pages)
 and plain torch (contiguous, as it comes). The peak is that of a matrix product in our process, in the same turns.
@@ -26,6 +27,7 @@ from pack import data_wait, patch_rates
 from training_gpu import gpu_figures
 
 MATRIX = 1536
+GPU_BATCHES = (16, 64)
 LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"
 Timed = tuple[Work, Pass]
 
@@ -46,7 +48,12 @@ QUICK = Size(rounds=1, sides_px=(763,), batches=(1,))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
-    size = QUICK if parser.parse_args().quick else FULL
+    parser.add_argument("--gpu-only", action="store_true")
+    given = parser.parse_args()
+    size = QUICK if given.quick else FULL
+    if given.gpu_only:
+        print(json.dumps(gpu_alone(size.sides_px[:1])))
+        return
     began = time.monotonic()
     torch.set_num_threads(1)
     cpu = cpu_figures(size)
@@ -58,6 +65,13 @@ def main() -> None:
     print(f"{time.monotonic() - began:.0f} s in all")
     keys = ("gpu_images_per_s_1019", "gpu_peak_share_1019", "gpu_bound_1019", "gpu_of_bound_1019", "gpu_speedup_1019")
     print(json.dumps({**cpu, **rates, **waited, **dict.fromkeys(keys), **(gpu or {})}))
+
+
+def gpu_alone(sides_px: tuple[int, ...]) -> dict[str, object]:
+    """The GPU part with few batches and rounds."""
+    if not torch.cuda.is_available():
+        raise SystemExit("--gpu-only measures a CUDA device, and there is none")
+    return gpu_figures(torch.device("cuda"), sides_px, batches=GPU_BATCHES, rounds=3)
 
 
 def cpu_figures(size: Size) -> dict[str, object]:

@@ -35,19 +35,20 @@ def gpu_figures(
     batches: tuple[int, ...] = BATCHES,
     matrix: int = MATRIX,
     copied: int = COPIED,
+    rounds: int = ROUNDS,
 ) -> dict[str, object]:
     """Training steps of branch and U-Net, ours (channels_last) beside plain eager fp32, contiguous."""
-    rate = _copy_rate(device, copied)
+    rate = _copy_rate(device, copied, rounds)
     print(f"gpu: {torch.cuda.get_device_name() if device.type == 'cuda' else device}, copies {rate / 1e9:.0f} GB/s")
     rows: list[dict[str, object]] = []
     first: Best | None = None
     for precision in _PRECISIONS:
         torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
-        peak = _matmul_rate(device, matrix, torch.bfloat16 if precision == "bf16" else torch.float32)
+        peak = _matmul_rate(device, matrix, torch.bfloat16 if precision == "bf16" else torch.float32, rounds)
         for kind in ("branch", "unet"):
             for side in sides_px:
-                found = _swept(Work(kind=kind, side_px=side, batch=1), device, precision, batches, peak, rate)
+                found = _swept(Work(kind=kind, side_px=side, batch=1), device, precision, batches, peak, rate, rounds)
                 if found is None:
                     continue
                 rows.append({"net": kind, "side_px": side, "precision": precision, **vars(found)})
@@ -60,7 +61,13 @@ def gpu_figures(
 
 
 def _swept(
-    work: Work, device: torch.device, precision: str, batches: tuple[int, ...], peak: float, rate: float
+    work: Work,
+    device: torch.device,
+    precision: str,
+    batches: tuple[int, ...],
+    peak: float,
+    rate: float,
+    rounds: int,
 ) -> Best | None:
     """None if not even the smallest batch fits."""
     flops, moved = counted(work)["step"]
@@ -71,8 +78,8 @@ def _swept(
     for batch in batches:
         one = Work(kind=work.kind, side_px=work.side_px, batch=batch)
         try:
-            ours = _seconds(one.passes(True, device, precision == "bf16")["step"], device)
-            plain = _seconds(one.passes(False, device)["step"], device)
+            ours = _seconds(one.passes(True, device, precision == "bf16")["step"], device, rounds)
+            plain = _seconds(one.passes(False, device)["step"], device, rounds)
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             break
@@ -94,10 +101,10 @@ def _swept(
     return best
 
 
-def _seconds(run: Callable[[], object], device: torch.device) -> float:
+def _seconds(run: Callable[[], object], device: torch.device, rounds: int) -> float:
     """Median over rounds, after two that warm up."""
     taken = []
-    for turn in range(ROUNDS + 2):
+    for turn in range(rounds + 2):
         _wait(device)
         began = time.perf_counter()
         run()
@@ -107,16 +114,16 @@ def _seconds(run: Callable[[], object], device: torch.device) -> float:
     return statistics.median(taken)
 
 
-def _matmul_rate(device: torch.device, side: int, dtype: torch.dtype) -> float:
+def _matmul_rate(device: torch.device, side: int, dtype: torch.dtype, rounds: int) -> float:
     one, other = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-    return 2 * side**3 / _seconds(lambda: torch.mm(one, other), device)
+    return 2 * side**3 / _seconds(lambda: torch.mm(one, other), device, rounds)
 
 
-def _copy_rate(device: torch.device, count: int) -> float:
+def _copy_rate(device: torch.device, count: int, rounds: int) -> float:
     """Bytes a second, read and written."""
     source = torch.zeros(count, device=device)
     target = torch.empty_like(source)
-    return 2 * source.nbytes / _seconds(lambda: target.copy_(source), device)
+    return 2 * source.nbytes / _seconds(lambda: target.copy_(source), device, rounds)
 
 
 def _wait(device: torch.device) -> None:

@@ -13,8 +13,8 @@ from gennari.records import PatchTable
 from gennari.sources.tables import read_patches
 
 PACK = "patches.zarr"
-BYTES_A_WORKER = 2**28
-"""Of images; fewer are not worth another process."""
+BYTES_A_WORKER = 2**26
+"""Of images; fewer, 20 s of work where patches are of 96 px, are not worth another process."""
 IN_MEMORY_BYTES = 2**30
 """Smaller sets of patches are read once and kept."""
 

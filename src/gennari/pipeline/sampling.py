@@ -25,8 +25,8 @@ from gennari.sources.tables import write_pairs, write_patches
 from gennari.surface.correspondence import ToLeft, right_to_left
 from gennari.surface.geodesic import Calibration
 
-SECTIONS_A_WORKER = 64
-"""Fewer are not worth another process."""
+SECTIONS_A_WORKER = 16
+"""Fewer, some ten seconds of work, are not worth another process."""
 
 JOURNAL = "distances"
 """Folder of finished sources, gone once the stage is."""
