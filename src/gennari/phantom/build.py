@@ -35,7 +35,7 @@ from gennari.sources.dataset import (
 )
 from gennari.sources.documents import read_json
 from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry, SectionEntry
-from gennari.sources.surfaces import write_hemispheres
+from gennari.sources.surfaces import write_hemispheres, write_spheres
 from gennari.surface.ribbon import cut_ribbon, white_matter
 
 TRUTH_SPACING_UM = 64.0
@@ -129,6 +129,8 @@ def build_phantom(
         ]
         folder = brain_folder(root, plan.name)
         write_hemispheres(folder / "surfaces", individual.hemispheres)
+        if geometry.spheres is not None:
+            write_spheres(folder / "surfaces", geometry.spheres)
         write_atlas(folder / "atlas", moved, LABEL_SET)
         _write_index(root, plan, sections, geometry)
         tasks.extend(_tasks(root, individual, sections, plan, settings))

@@ -9,13 +9,17 @@ from gennari.errors import InputError
 from gennari.phantom.anatomy import layout_from_landmarks, layout_from_probabilities
 from gennari.phantom.individual import Geometry
 from gennari.phantom.layers import AREAS
-from gennari.records import SIDES
+from gennari.records import SIDES, Hemisphere, TriangleMesh
 from gennari.sources.bigbrain import LICENCE
-from gennari.sources.fsaverage import fsaverage5_hemispheres
+from gennari.sources.fsaverage import fsaverage5_hemispheres, fsaverage5_sphere
 from gennari.sources.gifti import columns_path, read_columns
-from gennari.sources.surfaces import read_hemispheres
+from gennari.sources.surfaces import read_hemispheres, read_spheres
 
 FSAVERAGE_LICENCE = "fsaverage5 surfaces as distributed with nilearn (FreeSurfer software licence)"
+
+
+SPHERE_MM = 100.0
+"""Radius of FreeSurfer's spheres."""
 
 
 def fsaverage_geometry(subdivisions: int) -> Geometry:
@@ -27,7 +31,13 @@ def fsaverage_geometry(subdivisions: int) -> Geometry:
         layouts=(layout_from_landmarks(left), layout_from_landmarks(right)),
         measured_boundaries=None,
         licence=FSAVERAGE_LICENCE,
+        spheres=(_sphere(left, subdivisions), _sphere(right, subdivisions)),
     )
+
+
+def _sphere(hemisphere: Hemisphere, subdivisions: int) -> TriangleMesh:
+    unit = fsaverage5_sphere(hemisphere.side, subdivisions)
+    return TriangleMesh(vertices_mm=SPHERE_MM * unit, faces=hemisphere.pial.faces)
 
 
 def folder_geometry(folder: Path) -> Geometry:
@@ -57,6 +67,7 @@ def folder_geometry(folder: Path) -> Geometry:
         layouts=(layouts[0], layouts[1]),
         measured_boundaries=measured,
         licence=_licence(folder),
+        spheres=read_spheres(folder),
     )
 
 

@@ -60,13 +60,18 @@ class Individual:
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """What individuals are made from: surfaces, layout and, where measured, layer borders, left and right."""
+    """What individuals are made from: surfaces, layout and, where measured, layer borders, left and right.
+
+    Attributes:
+        spheres: registration spheres, whose vertices are those of the hemispheres and so of every individual.
+    """
 
     name: str
     hemispheres: tuple[Hemisphere, Hemisphere]
     layouts: tuple[Layout, Layout]
     measured_boundaries: tuple[Float[np.ndarray, "v 5"], Float[np.ndarray, "v 5"]] | None
     licence: str
+    spheres: tuple[TriangleMesh, TriangleMesh] | None = None
 
 
 def make_individual(

@@ -79,6 +79,12 @@ def read_spheres(folder: Path) -> tuple[TriangleMesh, TriangleMesh] | None:
     return (read_surface(left), read_surface(right)) if left.is_file() and right.is_file() else None
 
 
+def write_spheres(folder: Path, spheres: tuple[TriangleMesh, TriangleMesh]) -> None:
+    """Write registration spheres, left and right, so that `read_spheres` finds them."""
+    for side, sphere in zip(SIDES, spheres, strict=True):
+        write_surface(surface_path(folder, side, "sphere"), sphere, side)
+
+
 def write_hemispheres(folder: Path, hemispheres: Sequence[Hemisphere]) -> None:
     """Write pial, white, inflated and the medial wall of hemispheres so that `read_hemispheres` finds them."""
     for hemisphere in hemispheres:
