@@ -43,6 +43,13 @@ def test_synchronised_ranks_must_run_equally_many():
         check_parts({4, 3}, Pretend(2), sync_batch_norm=True)
 
 
+def test_ranks_whose_contrast_waits_for_the_others_must_run_equally_many():
+    check_parts({4, 2}, Pretend(2), sync_batch_norm=False, across_ranks=True)
+    check_parts({4, 3}, Pretend(2), sync_batch_norm=False, across_ranks=False)
+    with pytest.raises(InputError, match=r"with a contrast across_ranks a step's .* got a step with 3"):
+        check_parts({4, 3}, Pretend(2), sync_batch_norm=False, across_ranks=True)
+
+
 def test_a_process_alone_hears_itself(cpu):
     p = nn.Parameter(torch.ones(2))
     p.grad = torch.ones(2)

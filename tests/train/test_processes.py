@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from gennari.nets.siamese import SiameseNet
 from gennari.nets.weights import read_tensors
+from gennari.train.contrast_term import Keys, contrast_term
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
@@ -59,10 +62,30 @@ def test_sigterm_saves_the_last_whole_step_and_leaves_with_75(start, toy, cpu, t
     assert _same(resumed.weights, toy.run_pretrain(tmp_path / "straight", cpu).weights)
 
 
+def _assert_negatives_are_those_of_one_process(toy, out: Path) -> None:
+    """Each rank's patches against those of both, as one process has it that holds all of them."""
+    for kind in ("hard", "soft"):
+        contrast, features = toy.ACROSS.model_copy(update={"kind": kind}), toy.vectors().requires_grad_()
+        keys = F.normalize(features, dim=1)
+        everyone, total, start = toy.contrast_batch(0, sum(toy.ROWS)), 0.0, 0
+        for rank, count in enumerate(toy.ROWS):
+            own = slice(start, start + count)
+            both = Keys(keys, everyone.places_mm, everyone.rows, start)
+            batch = toy.contrast_batch(own.start, own.stop)
+            loss = contrast_term(SiameseNet(toy.CONFIG), contrast, features[own], batch, lambda _own, all_=both: all_)
+            saved = read_tensors(out / f"{kind}-{rank}.safetensors")[0]
+            torch.testing.assert_close(saved["loss"], loss.detach())
+            total, start = total + loss, own.stop
+        total.backward()
+        gradients = [read_tensors(out / f"{kind}-{rank}.safetensors")[0]["gradient"] for rank in (0, 1)]
+        torch.testing.assert_close(torch.cat(gradients), features.grad)
+
+
 @pytest.mark.slow
 def test_two_processes_are_one_that_runs_their_micro_batches_one_after_another(start, toy, cpu, tmp_path):
-    process = start(tmp_path, "pretrain,finetune,broken", launcher=TORCHRUN)
+    process = start(tmp_path, "pretrain,finetune,negatives,broken", launcher=TORCHRUN)
     said = process.communicate(timeout=600)[0]
+    _assert_negatives_are_those_of_one_process(toy, tmp_path / "negatives")
     for kind in ("pretrain", "finetune"):
         run = toy.RUNS[kind]
         alone = run(tmp_path / "alone" / kind, cpu)

@@ -18,14 +18,17 @@ from gennari.cli.launch import launched
 from gennari.cli.outcome import guarded
 from gennari.data.area_batches import LabelledSection
 from gennari.data.augmentation import Augmentation
-from gennari.data.pair_batches import PairBatches
+from gennari.data.pair_batches import PairBatch, PairBatches
 from gennari.data.patch_images import ImagesInMemory
 from gennari.data.pixels import Normalisation
 from gennari.execute import Report, Tick
+from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import TextureConfig
 from gennari.records import IGNORE, PairTable, PatchTable
 from gennari.train import finetune, pretrain
 from gennari.train.checkpoint import LogRow
+from gennari.train.contrast import Contrast
+from gennari.train.contrast_term import contrast_term, keys_of_all
 from gennari.train.devices import make_fabric
 from gennari.train.loop import Task, train
 from gennari.train.settings import FinetuneSettings, Guard, Optimiser, Phase, PretrainSettings
@@ -215,6 +218,46 @@ def keep_nets(out: Path, rank: int) -> None:
         module.train = kept
 
 
+ACROSS = Contrast(temperature=0.5, mask_mm=10.0, across_ranks=True)
+ROWS = (5, 8)
+"""Patches of either rank."""
+
+
+def contrast_batch(start: int, stop: int) -> PairBatch:
+    """Patches `start` .. `stop` of those of both ranks, each paired with the next one of them."""
+    place = torch.from_numpy(np.random.default_rng(3).uniform(0, 40, sum(ROWS)).astype(np.float32))
+    rows = torch.arange(start, stop)
+    return PairBatch(
+        images=torch.zeros(stop - start, 1, 16, 16),
+        places_mm=torch.stack([place, 0 * place, 0 * place], dim=1)[rows],
+        first=torch.arange(stop - start - 1),
+        second=torch.arange(1, stop - start),
+        distance_mm=torch.where(rows[:-1] % 2 == 0, 1.0, 30.0),
+        rows=rows,
+        further=torch.zeros(stop - start, 0),
+    )
+
+
+def vectors() -> Tensor:
+    """Features of the patches of both ranks."""
+    return torch.from_numpy(np.random.default_rng(4).normal(size=(sum(ROWS), 8)).astype(np.float32))
+
+
+def run_negatives(out: Path, fabric: Fabric, tick: Report = quiet) -> None:
+    """Each rank's loss against the keys of all, and the gradient on its own features of all losses' sum."""
+    for kind in ("hard", "soft"):
+        contrast = ACROSS.model_copy(update={"kind": kind})
+        start = sum(ROWS[: fabric.global_rank])
+        stop = start + ROWS[fabric.global_rank]
+        own = vectors()[start:stop].requires_grad_()
+        batch = contrast_batch(start, stop)
+        loss = contrast_term(SiameseNet(CONFIG), contrast, own, batch, partial(keys_of_all, fabric))
+        loss.backward()
+        assert own.grad is not None
+        out.mkdir(exist_ok=True, parents=True)
+        save_file({"loss": loss.detach(), "gradient": own.grad}, out / f"{kind}-{fabric.global_rank}.safetensors")
+
+
 def main(out: Path, kinds: str, sleep_s: float) -> None:
     """Run trainings one after the other, as one of the processes that torchrun may have started."""
     ranks = launched(os.environ)
@@ -229,6 +272,7 @@ def main(out: Path, kinds: str, sleep_s: float) -> None:
 RUNS = {
     "pretrain": run_pretrain,
     "finetune": run_finetune,
+    "negatives": run_negatives,
     "broken": partial(run_pretrain, batches=broken_batches()),
 }
 

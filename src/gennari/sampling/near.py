@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from gennari.records import PairTable, PatchTable
 
@@ -100,7 +100,7 @@ def _candidates(
     places_mm: Float[np.ndarray, "g 3"], section: Int[np.ndarray, "g"], radius_mm: float, rng: np.random.Generator
 ) -> tuple[Int[np.ndarray, "c"], Int[np.ndarray, "c"]]:
     """(patch, neighbour): for each patch some neighbours, at random, those of other sections first."""
-    tree = cKDTree(places_mm)
+    tree = KDTree(places_mm)
     firsts, seconds = [np.zeros(0, int)], [np.zeros(0, int)]
     for begin in range(0, len(places_mm), AT_ONCE):
         for row, found in enumerate(tree.query_ball_point(places_mm[begin : begin + AT_ONCE], radius_mm), begin):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from gennari.data.pair_batches import PairBatch
@@ -13,6 +14,7 @@ from gennari.nets.siamese import SiameseNet
 from gennari.train.contrast import Contrast
 from gennari.train.losses.contrast import contrast_loss
 from gennari.train.losses.soft_contrast import soft_contrast_loss
+from gennari.train.parallel import gathered_rows
 
 
 class Keys(NamedTuple):
@@ -33,6 +35,12 @@ class Keys(NamedTuple):
 
 Gather = Callable[[Keys], Keys]
 """Own keys to all; gradients find their way back."""
+
+
+def keys_of_all(fabric: Fabric, own: Keys) -> Keys:
+    """The keys of all processes, in their order."""
+    vectors, start = gathered_rows(own.vectors, fabric)
+    return Keys(vectors, gathered_rows(own.places_mm, fabric)[0], gathered_rows(own.rows, fabric)[0], start)
 
 
 def contrast_term(

@@ -44,6 +44,7 @@ class Task(Generic[Batch]):
         fingerprint: of settings and data; a checkpoint with another one is refused.
         loaders: processes that make batches ahead; `parts` and `batch` must be picklable then.
         seed: of the global random generators, for layers that draw (batches have seeds of their own).
+        across_ranks: the loss of a micro-batch waits for those of other ranks.
         keep_every: steps between calls of `keep`; None: never.
         keep: called by the first rank with the number of steps done.
     """
@@ -66,6 +67,7 @@ class Task(Generic[Batch]):
     loaders: int = 0
     guard: Guard = field(default_factory=Guard)
     sync_batch_norm: bool = False
+    across_ranks: bool = False
     keep_every: int | None = None
     keep: Callable[[int], object] = lambda _step: None
 
@@ -92,7 +94,7 @@ def train(net: nn.Module, task: Task[Batch], checkpoint: Path, fabric: Fabric, t
         Interrupted: SIGINT or SIGTERM came; the last whole step is in the checkpoint.
     """
     total, before = sum(phase.steps for phase in task.phases), 0
-    check_parts({task.parts(step) for step in range(total)}, fabric, task.sync_batch_norm)
+    check_parts({task.parts(step) for step in range(total)}, fabric, task.sync_batch_norm, task.across_ranks)
     store = Store(checkpoint, task.fingerprint, task.phases, fabric)
     progress, optimiser_was, generators_were = store.load(net)
     model = set_up(net, fabric, task.sync_batch_norm)

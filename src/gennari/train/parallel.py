@@ -20,13 +20,14 @@ Value = TypeVar("Value")
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d  # SyncBatchNorm is none of them
 
 
-def check_parts(parts: set[int], fabric: Fabric, sync_batch_norm: bool) -> None:
+def check_parts(parts: set[int], fabric: Fabric, sync_batch_norm: bool, across_ranks: bool = False) -> None:
     """Refuse more processes than a step has micro-batches.
 
     Args:
         parts: the numbers of micro-batches that occur in a step.
         fabric: says how many processes there are.
         sync_batch_norm: whether batch norm waits for all ranks, which then must run equally many.
+        across_ranks: whether the loss does.
 
     Raises:
         InputError: a process would never have work, or ranks would wait for each other for ever.
@@ -38,9 +39,10 @@ def check_parts(parts: set[int], fabric: Fabric, sync_batch_norm: bool) -> None:
             "lower micro_batch or start fewer processes"
         )
     uneven = sorted(count for count in parts if count % size)
-    if sync_batch_norm and uneven:
+    if (sync_batch_norm or across_ranks) and uneven:
+        what = "sync_batch_norm" if sync_batch_norm else "a contrast across_ranks"
         raise InputError(
-            f"with sync_batch_norm a step's micro-batches must be a multiple of the processes ({size}), got a step "
+            f"with {what} a step's micro-batches must be a multiple of the processes ({size}), got a step "
             f"with {uneven[0]}; choose another micro_batch or number of processes, or switch it off"
         )
 
@@ -52,6 +54,21 @@ def gathered(value: Value, fabric: Fabric) -> list[Value]:
     values: list[Value | None] = [None] * fabric.world_size
     torch.distributed.all_gather_object(values, value)
     return values  # pyright: ignore[reportReturnType]
+
+
+def gathered_rows(values: Tensor, fabric: Fabric) -> tuple[Tensor, int]:
+    """The rows of all ranks, in their order, and where this one's begin; gradients go back to whose rows they are.
+
+    Ranks may hold different numbers of rows; all must call it equally often. A row's gradient is the sum over ranks.
+    """
+    counts = fabric.all_gather(torch.tensor(len(values), device=values.device))
+    assert isinstance(counts, Tensor)
+    numbers = counts.flatten().tolist()
+    padded = torch.cat([values, values.new_zeros(max(numbers) - len(values), *values.shape[1:])])
+    everyone = fabric.all_gather(padded, sync_grads=values.requires_grad)
+    assert isinstance(everyone, Tensor)
+    rows = torch.cat([of_rank[:number] for of_rank, number in zip(everyone, numbers, strict=True)])
+    return rows, sum(numbers[: fabric.global_rank])
 
 
 def average_gradients(parameters: Sequence[nn.Parameter], weight: float, fabric: Fabric) -> None:

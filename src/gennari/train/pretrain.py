@@ -20,6 +20,7 @@ from gennari.nets.weights import save_net
 from gennari.records import PairTable, PatchTable
 from gennari.sampling.near import add_near, equal_work
 from gennari.train.checkpoint import LogRow, fingerprint
+from gennari.train.contrast_term import keys_of_all
 from gennari.train.devices import make_fabric
 from gennari.train.distances import calibrate, predict_distances, read_by
 from gennari.train.loop import Task, train
@@ -127,7 +128,7 @@ def pretrain(
         further=tuple(settings.further),
     )
     net = _network(settings, texture_config, batches)
-    task = _task(settings, net, batches, validation, out_dir)
+    task = _task(settings, net, batches, validation, out_dir, fabric)
     history = train(net, task, out_dir / "checkpoint.safetensors", fabric, tick)
     weights = out_dir / "weights.safetensors"
     if fabric.is_global_zero:
@@ -151,8 +152,14 @@ def _learned(settings: PretrainSettings, pairs: PairTable, near: PairTable | Non
 
 
 def _task(
-    settings: PretrainSettings, net: SiameseNet, batches: PairBatches, validation: PairTable | None, out_dir: Path
+    settings: PretrainSettings,
+    net: SiameseNet,
+    batches: PairBatches,
+    validation: PairTable | None,
+    out_dir: Path,
+    fabric: Fabric,
 ) -> Task[PairBatch]:
+    across_ranks = settings.contrast is not None and settings.contrast.across_ranks and fabric.world_size > 1
     steps, pairs, normalisation = _steps_per_epoch(settings, batches), batches.pairs, batches.normalisation
     return Task(
         stage="pretrain",
@@ -161,7 +168,7 @@ def _task(
         parts=partial(_parts, batches.per_epoch, steps, settings.parts),
         batch=partial(_batch, batches, steps, settings.parts),
         weight=lambda batch: len(batch.first),
-        loss=pretext_terms(net, settings),
+        loss=pretext_terms(net, settings, partial(keys_of_all, fabric) if across_ranks else None),
         who=lambda batch: f"patches {', '.join(map(str, batch.rows.tolist()))}",
         groups=lambda _phase: [(list(net.parameters()), 1.0)],
         start_training=lambda model: model.train(),
@@ -181,6 +188,7 @@ def _task(
         loaders=settings.loaders,
         guard=settings.guard,
         sync_batch_norm=settings.sync_batch_norm,
+        across_ranks=across_ranks,
         keep_every=settings.keep_every,
         keep=lambda step: _save(net, settings, out_dir / KEPT / f"{step:08d}.safetensors"),
     )
