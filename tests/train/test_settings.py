@@ -86,7 +86,7 @@ def test_settings_need_no_torch():
 
 
 def test_a_choice_that_came_later_is_written_where_it_is_made():
-    settings = FinetuneSettings()
+    settings = FinetuneSettings(atlas_widths=(8,) * 6)
     assert "decoder" not in settings.model_dump_json()
     light = settings.model_copy(update={"decoder": "light"})
     assert light.model_dump() == {**settings.model_dump(), "decoder": "light"}

@@ -42,7 +42,8 @@ class AreaUNet(nn.Module):
         widths = tuple(atlas_widths) if atlas_channels else (0,) * len(config.channels)
         if len(widths) != len(config.channels):
             raise ValueError(f"atlas_widths must say one width a block ({len(config.channels)}), got {len(widths)}")
-        self.config, self.classes, self.decoder = config, classes, decoder
+        self.config, self.classes = config, classes
+        self.decoder: Decoder = decoder
         self.atlas_channels, self.atlas_widths = atlas_channels, widths if atlas_channels else ()
         self.texture = make_texture(config, generator)
         self.atlas = (

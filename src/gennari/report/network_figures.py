@@ -44,14 +44,14 @@ def traced(net: SiameseNet | AreaUNet, *inputs: Tensor) -> dict[str, Shape]:
     def note(name: str, out: Tensor) -> None:
         seen[name] = Shape(out.shape[1], out.shape[-1] if out.ndim == 4 else None)
 
-    def note_all(maps: Sequence[Tensor]) -> None:
+    def note_all(_module: nn.Module, _inputs: object, maps: Sequence[Tensor]) -> None:
         for i, out in enumerate(maps):
             note(f"texture.{i}", out)
 
     for name, module in plain.named_modules():
         if isinstance(module, nn.BatchNorm2d | nn.Linear) or name in ("texture.stem", "classify"):
             module.register_forward_hook(lambda _module, _inputs, out, name=name: note(name, out))
-    plain.get_submodule("texture").register_forward_hook(lambda _module, _inputs, maps: note_all(maps))
+    plain.get_submodule("texture").register_forward_hook(note_all)
     with torch.no_grad():
         plain(*inputs)
     return seen
