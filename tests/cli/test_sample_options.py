@@ -40,6 +40,16 @@ def test_each_option_is_saved_in_the_runs_config(gennari, phantom, tmp_path, sto
         assert kinds in (["test", "train"] * (len(kinds) // 2), ["train", "test"] * (len(kinds) // 2))
 
 
+def test_an_encoder_is_saved_in_the_runs_config_and_a_misspelt_one_refused(gennari, phantom, tmp_path, stopped):
+    line = ("sample", phantom, tmp_path / "run", "--preset", "mini")
+    said = gennari(*line, "--encoder", "resnet")
+    assert said.code == 2
+    assert "an encoder is paper, residual or an import path" in said.err
+    assert gennari(*line, "--encoder", "residual", "--pooling", "global").code == 75
+    saved = open_run(tmp_path / "run").experiment.texture
+    assert saved == experiment("mini").texture.model_copy(update={"encoder": "residual", "pooling": "global"})
+
+
 def test_a_brain_may_be_left_out(gennari, phantom, tmp_path, stopped):
     line = ("sample", phantom, tmp_path / "run", "--preset", "mini", "--split", "lobo", "--hold-out", "B")
     assert gennari(*line).code == 75

@@ -99,16 +99,16 @@ def test_code_that_only_a_weights_file_names_is_not_run(tmp_path: Path):
         ("Missing", SAME, "must name a class that Python can import, but: .*Missing"),
         ("nn", SAME, "must name a class of torch.nn.Module, got <module"),
         ("TextureConfig", SAME, "must name a class of torch.nn.Module, got <class"),
-        ("Short", SAME, r"a list of \[\(1, 4, .* got \[\(1, 4, .*mend one of the two"),
+        ("Short", SAME, r"must give the maps .* a list of \[\(1, 4, .* got \[\(1, 4, .*mend one of the two"),
         ("Plain", VALID, "must give the maps that its config declares"),
         ("TwoNumbers", SAME, r"must give the maps .* got \[<class 'float'>"),
         ("Broken", SAME, r"must read images of shape \(b, 1, h, w\), but on .* expected input"),
         ("Far", SAME, r"must see no further than its config declares, .* a cell of level 0 sees more than pixels"),
-        ("OneFurther", SAME, "a cell of level 0 sees more than pixels .* declare more convs"),
+        ("OneFurther", SAME, "must see no .* a cell of level 0 sees more than pixels .* declare more convs"),
     ],
 )
 def test_a_class_that_does_not_fit_is_refused(name: str, config: TextureConfig, message: str):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=f"^encoder 'own_encoders:{name}' {message}"):
         make_texture(_own(name, config))
 
 

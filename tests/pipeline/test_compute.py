@@ -42,3 +42,9 @@ def test_a_fine_tuning_counts_the_atlas_branch_in_the_phases_that_read_it() -> N
     down = 2 * (16 * 16 * 9 * 4 * 3 + 8 * 8 * 9 * 3 * 3)
     up = 2 * (8 * 8 * 4 * 3 * 3 + 16 * 16 * 9 * 3 * 3)  # bottom through the transposed convolution, skip
     assert flop(True) - flop(False) == 5 * 2 * 3 * (down + up)
+
+
+def test_a_light_decoder_costs_one_linear_layer_a_level() -> None:
+    settings = FinetuneSettings(phases=(Phase(steps=5, rate=0.1),), batch=2, window_px=16, decoder="light")
+    branch = 16 * 16 * 25 * 2 + 16 * 16 * 9 * 2 * 3 + 8 * 8 * 9 * 3 * 4
+    assert finetune_flop(settings, CONFIG, 6, 4) == 5 * 2 * 3 * 2 * (branch + 16 * 16 * 3 * 6 + 8 * 8 * 4 * 6)

@@ -67,3 +67,10 @@ def test_a_model_of_synthetic_sections_says_so(config):
 def test_a_baselines_card_does_not_speak_of_pre_training(config):
     assert "began with random weights" in model_card(config.model_copy(update={"variant": "baseline"}), None)
     assert "began with the Siamese network" in model_card(config, None)
+
+
+def test_a_card_names_an_encoder_that_is_not_the_papers(config):
+    assert "A U-Net that gives one of" in model_card(config, None)
+    texture = config.net.config.model_copy(update={"encoder": "residual"})
+    other = config.model_copy(update={"net": config.net.model_copy(update={"config": texture})})
+    assert "A U-Net with encoder residual that gives one of" in model_card(other, None)

@@ -137,6 +137,16 @@ def test_classes_of_another_data_set_are_refused(model_folder, phantom, tmp_path
         model_stage(run, model, lambda tick: None)
 
 
+@pytest.mark.parametrize("where", ["net", "experiment"])
+def test_a_model_that_asks_for_code_of_its_own_is_refused(model_folder, where):
+    config = json.loads((model_folder / "config.json").read_text())
+    texture = config["net"]["config"] if where == "net" else config["experiment"]["texture"]
+    texture["encoder"] = "somebodys.code:Net"
+    (model_folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"must run on code of gennari alone, but .* asks for 'somebodys.code:Net'"):
+        open_model(model_folder)
+
+
 def test_a_folder_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"a model is a folder with config\.json"):
         open_model(tmp_path)

@@ -1,5 +1,7 @@
 """What is printed beside the bars is what the built modules give."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from matplotlib.patches import Rectangle
@@ -75,3 +77,28 @@ def test_without_an_atlas_none_is_drawn_and_further_targets_are_named():
     words = [[text.get_text() for text in axes.texts] for axes in figure.axes]
     assert not any("atlas" in word for word in words[1])
     assert words[0].count("curvature") == 2
+
+
+def test_shortcuts_are_named_and_an_encoder_of_ones_own_is_drawn_level_by_level(tmp_path, monkeypatch):
+    words = [text.get_text() for text in network_figure(*_nets("demo32-residual"), 128).axes[1].texts]
+    assert any("batch norm, ReLU; blue: with shortcuts\n" in text for text in words)
+    (tmp_path / "my_encoder.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, config):\n"
+        "        super().__init__()\n"
+        "        self.maps = nn.ModuleList(\n"
+        "            nn.Conv2d(1, width, k := config.stem_stride * 2**i, stride=k)\n"
+        "            for i, width in enumerate(config.channels)\n"
+        "        )\n"
+        "    def forward(self, image):\n"
+        "        return [conv(image) for conv in self.maps]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = PRESETS["demo32"].model_copy(update={"encoder": "my_encoder:Net"})
+    with torch.device("meta"):
+        siamese, unet = SiameseNet(config), AreaUNet(config, 16)
+    above, below = ([text.get_text() for text in axes.texts] for axes in network_figure(siamese, unet, 128).axes)
+    drawn = set(pairwise(above))  # the channels above a bar, its side below: one bar a level
+    assert {("16", "32"), ("32", "16"), ("64", "8"), ("96", "4")} <= drawn
+    assert any("blue: an encoder of its own" in text for text in below)

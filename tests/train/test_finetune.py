@@ -12,6 +12,7 @@ from gennari.data.augmentation import Augmentation
 from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
 from gennari.execute import Tick
+from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import PRESETS, TextureConfig
 from gennari.nets.weights import load_area_unet, read_tensors, save_net
@@ -149,6 +150,18 @@ def test_a_frozen_texture_branch_stays_as_it_came(sections: list, tmp_path: Path
     after = _weights(_train(sections, tmp_path / "a", settings, tmp_path / "s.safetensors"))
     pretrained = read_tensors(tmp_path / "s.safetensors")[0]
     assert all(torch.equal(after[name], pretrained[name]) for name in after if name.startswith("texture."))
+
+
+def test_a_light_decoder_on_a_frozen_branch_learns_its_linear_layer_alone(sections: list, tmp_path: Path):
+    save_net(tmp_path / "s.safetensors", SiameseNet(CONFIG, torch.Generator().manual_seed(9)))
+    settings = SETTINGS.model_copy(update={"freeze_texture": True, "decoder": "light", "atlas_widths": ()})
+    settings = settings.model_copy(update={"phases": (Phase(steps=4, rate=0.05),)})
+    result = _train(sections, tmp_path / "a", settings, tmp_path / "s.safetensors")
+    after, net = _weights(result), AreaUNet(CONFIG, 3, 0, (), torch.Generator().manual_seed(settings.seed), "light")
+    before = net.state_dict() | read_tensors(tmp_path / "s.safetensors")[0]
+    moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert moved == {"classify.levels.0.weight", "classify.levels.0.bias", "classify.levels.1.weight"}
+    assert load_area_unet(result.weights).decoder == "light"
 
 
 def test_micro_batches_give_the_same_windows_and_nearly_the_same_loss(sections: list, tmp_path: Path):

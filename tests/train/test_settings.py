@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gennari.train.contrast import Contrast
-from gennari.train.settings import FinetuneSettings, Phase, PretrainSettings, learning_rate
+from gennari.train.settings import WITHOUT_EFFECT, FinetuneSettings, Phase, PretrainSettings, learning_rate
 
 
 def test_halving_halves_at_its_steps():
@@ -103,3 +103,12 @@ def test_micro_batches_are_counted_alike_in_both_trainings():
 def test_settings_need_no_torch():
     code = "import sys, gennari.train.settings; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_choice_that_came_later_is_written_where_it_is_made():
+    settings = FinetuneSettings(atlas_widths=(8,) * 6)
+    assert "decoder" not in settings.model_dump_json()
+    light = settings.model_copy(update={"decoder": "light"})
+    assert light.model_dump() == {**settings.model_dump(), "decoder": "light"}
+    assert FinetuneSettings.model_validate(light.model_dump()) == light
+    assert "decoder" in light.model_dump_json(exclude=WITHOUT_EFFECT)

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gennari.nets.encoders import make_texture
-from gennari.nets.sizes import TextureConfig, unet_sizes
+from gennari.nets.light import LightDecoder, middle
+from gennari.nets.sizes import Decoder, TextureConfig, unet_sizes
 from gennari.nets.texture import blocks, conv_block, down, initialise
 
 
@@ -25,6 +26,7 @@ class AreaUNet(nn.Module):
         atlas_channels: areas in the prior; 0 builds no atlas branch.
         atlas_widths: width of each block of the atlas branch.
         generator: for the initial weights. The image branch draws first, then the rest.
+        decoder: "unet"; or "light", which has no up path and reads its levels by a linear layer (`nets/light.py`).
     """
 
     def __init__(
@@ -34,28 +36,40 @@ class AreaUNet(nn.Module):
         atlas_channels: int = 0,
         atlas_widths: Sequence[int] = (),
         generator: torch.Generator | None = None,
+        decoder: Decoder = "unet",
     ):
         super().__init__()
         widths = tuple(atlas_widths) if atlas_channels else (0,) * len(config.channels)
         if len(widths) != len(config.channels):
             raise ValueError(f"atlas_widths must say one width a block ({len(config.channels)}), got {len(widths)}")
         self.config, self.classes = config, classes
+        self.decoder: Decoder = decoder
         self.atlas_channels, self.atlas_widths = atlas_channels, widths if atlas_channels else ()
         self.texture = make_texture(config, generator)
         self.atlas = (
             blocks(atlas_channels, widths, config.convs, config.padding, conv_block) if atlas_channels else None
         )
         self.ups, self.up_blocks = nn.ModuleList(), nn.ModuleList()
+        if decoder == "light":
+            levels = slice(config.output_block, None)
+            joined = [a + b for a, b in zip(config.channels[levels], widths[levels], strict=True)]
+            self.classify = LightDecoder(joined, classes)
+        else:
+            self.classify = nn.Conv2d(self._up_path(widths), classes, 1)
+        for module in (self.atlas, self.ups, self.up_blocks, self.classify):
+            if module is not None:
+                initialise(module, generator)
+
+    def _up_path(self, widths: Sequence[int]) -> int:
+        """Build it; the width of what it ends with."""
+        config = self.config
         width = config.channels[-1] + widths[-1]
         for level in range(len(config.channels) - 2, config.output_block - 1, -1):
             self.ups.append(nn.ConvTranspose2d(width, config.channels[level], 2, stride=2))
             joined = 2 * config.channels[level] + widths[level]
             self.up_blocks.append(conv_block(joined, config.channels[level], 2, config.padding))
             width = config.channels[level]
-        self.classify = nn.Conv2d(width, classes, 1)
-        for module in (self.atlas, self.ups, self.up_blocks, self.classify):
-            if module is not None:
-                initialise(module, generator)
+        return width
 
     def forward(
         self, image: Float[Tensor, "b 1 h w"], atlas: Float[Tensor, "b a hs ws"] | None = None
@@ -72,10 +86,13 @@ class AreaUNet(nn.Module):
         if atlas is not None and self.atlas is not None:
             for skip, x in zip(skips, down(self.atlas, atlas), strict=True):
                 skip.append(x)
+        if isinstance(self.classify, LightDecoder):
+            h, w = (unet_sizes(self.config, side).output_px for side in image.shape[-2:])
+            return self.classify([_join(maps) for maps in skips[self.config.output_block :]], (h, w))
         x = _join(skips.pop())
         for up, block, skip in zip(self.ups, self.up_blocks, reversed(skips[self.config.output_block :]), strict=True):
             x = _up(up, x)
-            x = _first_channels(block, _join([x, *(_crop(part, x) for part in skip)]))
+            x = _first_channels(block, _join([x, *(middle(part, (x.shape[-2], x.shape[-1])) for part in skip)]))
         return self.classify(x)
 
     def _check(self, image: Tensor, atlas: Tensor | None) -> None:
@@ -92,13 +109,6 @@ class AreaUNet(nn.Module):
 
 def _join(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-
-
-def _crop(x: Tensor, like: Tensor) -> Tensor:
-    """The middle of x, as large as `like`."""
-    h, w = like.shape[-2:]
-    top, left = (x.shape[-2] - h) // 2, (x.shape[-1] - w) // 2
-    return x[..., top : top + h, left : left + w]
 
 
 def _up(up: nn.Module, x: Tensor) -> Tensor:

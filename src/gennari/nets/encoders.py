@@ -69,12 +69,15 @@ def _check(net: nn.Module, config: TextureConfig) -> None:
     copied = copy.deepcopy(net).eval()
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     image = torch.zeros(1, 1, side, side, device=device)
+    _check_shapes(_maps(copied, image, config), config, side)
+    for level in range(len(config.channels) if device.type != "meta" else 0):
+        _check_view(copied, image, config, level)
+
+
+@torch.no_grad()
+def _maps(net: nn.Module, image: Tensor, config: TextureConfig) -> object:
     try:
-        with torch.no_grad():
-            maps = copied(image)
-            _check_shapes(maps, config, side)
-            for level in range(len(config.channels) if device.type != "meta" else 0):
-                _check_view(copied, image, config, level)
+        return net(image)
     except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"encoder '{config.encoder}' must read images of shape (b, 1, h, w), but on {tuple(image.shape)} it fails: "
@@ -94,6 +97,7 @@ def _check_shapes(maps: object, config: TextureConfig, side: int) -> None:
         )
 
 
+@torch.no_grad()
 def _check_view(net: nn.Module, image: Tensor, config: TextureConfig, level: int) -> None:
     """The middle cell stays a number whatever is beyond the declared field of view: NaN passes every layer."""
     stride = config.stem_stride * 2**level

@@ -11,6 +11,7 @@ from gennari.nets.encoder_names import OURS, EncoderName
 
 Padding = Literal["valid", "same"]
 Pooling = Literal["flatten", "global"]
+Decoder = Literal["unet", "light"]
 _Many = Annotated[int, Field(gt=0, le=2**20)]
 _Few = Annotated[int, Field(gt=0, le=64)]
 """Bounds for what comes with somebody's weights: sizes are walked through layer by layer."""

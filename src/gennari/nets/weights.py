@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_serializer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gennari.errors import InputError
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
-from gennari.nets.sizes import KERNEL, TextureConfig, dense_inputs
+from gennari.nets.sizes import KERNEL, Decoder, TextureConfig, dense_inputs
 from gennari.sources.atomic import atomic_path
 from gennari.sources.documents import load_json, parse
 
@@ -40,6 +40,13 @@ class NetRecord(BaseModel):
     classes: int = 0
     atlas_channels: int = 0
     atlas_widths: tuple[int, ...] = ()
+    decoder: Decoder = "unet"
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, plain: Callable[["NetRecord"], dict[str, object]]) -> dict[str, object]:
+        # an older gennari reads what it can build
+        values = plain(self)
+        return values if self.decoder != "unet" else {key: value for key, value in values.items() if key != "decoder"}
 
 
 def describe(net: SiameseNet | AreaUNet) -> NetRecord:
@@ -52,6 +59,7 @@ def describe(net: SiameseNet | AreaUNet) -> NetRecord:
         classes=net.classes,
         atlas_channels=net.atlas_channels,
         atlas_widths=net.atlas_widths,
+        decoder=net.decoder,
     )
 
 
@@ -80,7 +88,9 @@ def load_siamese(path: Path, trusted: str = "") -> SiameseNet:
 def load_area_unet(path: Path, trusted: str = "") -> AreaUNet:
     """The U-Net of a weights file, in evaluation mode; arguments and errors are those of `load_siamese`."""
     tensors, record = _read_net(path, "area-unet", trusted)
-    build = partial(AreaUNet, record.config, record.classes, record.atlas_channels, record.atlas_widths)
+    build = partial(
+        AreaUNet, record.config, record.classes, record.atlas_channels, record.atlas_widths, decoder=record.decoder
+    )
     return _filled(build, tensors, record, path)
 
 

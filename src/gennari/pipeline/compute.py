@@ -26,7 +26,9 @@ def finetune_flop(settings: FinetuneSettings, texture: TextureConfig, classes: i
     """Floating point operations of a fine-tuning, phase by phase."""
     side, stem = settings.window_px, unet_sizes(texture, settings.window_px).stem_px
     with torch.device("meta"):
-        net = AreaUNet(texture, classes, areas if settings.atlas_widths else 0, settings.atlas_widths)
+        net = AreaUNet(
+            texture, classes, areas if settings.atlas_widths else 0, settings.atlas_widths, decoder=settings.decoder
+        )
         image, atlas = torch.empty(1, 1, side, side), torch.empty(1, areas, stem, stem)
     return sum(
         FORWARD_AND_BACK * phase.steps * settings.batch * _forward(net, image, atlas if phase.atlas else None)

@@ -232,7 +232,7 @@ def _network_figure(run: Run) -> Figure:
     with torch.device("meta"):  # shapes without memory: weights do not matter here
         siamese = SiameseNet(recipe.texture, further=tuple(recipe.pretrain.further))
         areas = len(label_set.areas) if atlas_widths else 0
-        unet = AreaUNet(recipe.texture, len(label_set.names), areas, atlas_widths)
+        unet = AreaUNet(recipe.texture, len(label_set.names), areas, atlas_widths, decoder=recipe.finetune.decoder)
     return network_figure(siamese, unet, recipe.finetune.window_px)
 
 

@@ -44,14 +44,14 @@ def traced(net: SiameseNet | AreaUNet, *inputs: Tensor) -> dict[str, Shape]:
     def note(name: str, out: Tensor) -> None:
         seen[name] = Shape(out.shape[1], out.shape[-1] if out.ndim == 4 else None)
 
-    def note_all(maps: Sequence[Tensor]) -> None:
+    def note_all(_module: nn.Module, _inputs: object, maps: Sequence[Tensor]) -> None:
         for i, out in enumerate(maps):
             note(f"texture.{i}", out)
 
     for name, module in plain.named_modules():
         if isinstance(module, nn.BatchNorm2d | nn.Linear) or name in ("texture.stem", "classify"):
             module.register_forward_hook(lambda _module, _inputs, out, name=name: note(name, out))
-    plain.get_submodule("texture").register_forward_hook(lambda _module, _inputs, maps: note_all(maps))
+    plain.get_submodule("texture").register_forward_hook(note_all)
     with torch.no_grad():
         plain(*inputs)
     return seen
@@ -157,7 +157,7 @@ def _draw_unet(axes: Axes, net: AreaUNet, window_px: int) -> None:
             end = _bars(axes, scale, *at, block, colour)
             if level + 1 < levels:
                 _arrow(axes, (end, at[1] - 0.35), (at[0] + _STEP, at[1] - _ROW + 0.3))
-    for i in range(config.up_levels):
+    for i in range(len(net.ups)):
         level = levels - 2 - i
         at = far - _STEP * level, -_ROW * level
         _bars(axes, scale, *at, [seen[f"up_blocks.{i}.norm{j + 1}"] for j in range(2)], PURPLE)
@@ -174,16 +174,22 @@ def _draw_unet(axes: Axes, net: AreaUNet, window_px: int) -> None:
 
 
 def _words(net: AreaUNet) -> str:
-    up = net.ups[0]
-    assert isinstance(up, nn.ConvTranspose2d)
     lines = [
         "above a block: its channels; below: the side of each map in px",
         f"block: {KERNEL} × {KERNEL} convolutions, batch norm, ReLU" + _SLOT.get(net.config.encoder, _FOREIGN),
         "black: max pooling; dashed: skips, cropped to fit",
-        f"purple: transposed convolution, {up.kernel_size[0]} × {up.kernel_size[1]}",
+        _decoder_words(net),
         f"{_parameters(net)} parameters",
     ]
     return "\n".join(lines)
+
+
+def _decoder_words(net: AreaUNet) -> str:
+    if not len(net.ups):
+        return "no up path: 1 × 1 convolutions of the levels, upsampled and summed"
+    up = net.ups[0]
+    assert isinstance(up, nn.ConvTranspose2d)
+    return f"purple: transposed convolution, {up.kernel_size[0]} × {up.kernel_size[1]}"
 
 
 def _parameters(module: nn.Module) -> str:

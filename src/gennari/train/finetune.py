@@ -175,7 +175,7 @@ def _network(
     if any(phase.atlas for phase in settings.phases) and not areas:
         raise ValueError("a phase with the atlas needs sections with a prior; they have none")
     generator = torch.Generator().manual_seed(settings.seed)
-    net = AreaUNet(config, classes, areas, settings.atlas_widths, generator)
+    net = AreaUNet(config, classes, areas, settings.atlas_widths, generator, settings.decoder)
     if init_weights is not None:
         transfer_texture(init_weights, net)
     return net.to(memory_format=torch.channels_last) if settings.channels_last else net  # pyright: ignore[reportCallIssue]

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from gennari.data.augmentation import Augmentation
+from gennari.nets.sizes import Decoder
 from gennari.train.contrast import Contrast
 
 Schedule = Literal["halving", "one-cycle", "constant"]
@@ -221,6 +222,8 @@ class FinetuneSettings(BaseModel):
             random, which False does).
         atlas_widths: width of each block of the atlas branch; () builds none.
         freeze_texture: keep the image branch's down path as it came (its batch norm statistics too).
+        decoder: "unet"; or "light", a linear layer on the down path's levels: with `freeze_texture` a control that
+            says what the features alone hold.
         log_every: steps in one row of the history.
         loaders: processes that make batches ahead of the training, 0: none, the training makes them; the batches are
             the same.
@@ -245,6 +248,7 @@ class FinetuneSettings(BaseModel):
     optimiser: Optimiser = Optimiser()
     augmentation: Augmentation = Augmentation()
     freeze_texture: bool = False
+    decoder: Decoder = "unet"
     log_every: PositiveInt = 20
     checkpoint_every: PositiveInt = 200
     channels_last: bool = True
@@ -252,6 +256,13 @@ class FinetuneSettings(BaseModel):
     precision: Precision = "auto"
     sync_batch_norm: bool = False
     guard: Guard = Guard()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_asked_for(
+        self, plain: Callable[["FinetuneSettings"], dict[str, object]]
+    ) -> dict[str, object]:
+        values = plain(self)  # as for PretrainSettings
+        return values if self.decoder != "unet" else {key: value for key, value in values.items() if key != "decoder"}
 
     @model_validator(mode="after")
     def _consistent(self) -> "FinetuneSettings":
