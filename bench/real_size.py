@@ -3,7 +3,7 @@
 python bench/real_size.py RUN WORK --patches 8000 --draw-seconds 120 --train-seconds 120
 
 RUN was begun by `gennari sample` on a phantom on the bundled surfaces, with a recipe whose patches are as wide as these
-(2.04 mm) or wider, so that its guard bands serve. Of its pairs whole sources are taken, until they hold as many patches;
+(2.04 mm) or wider, so that its guard bands serve. Of its pairs whole sources are taken, till they hold as many patches;
 images of the data set are not read. Network, loss, optimiser and shape of the schedule (the rate halves after each 3/16
 of the epochs) are the paper's; epochs are as many as the time allows. With --optimiser adamw the optimiser, cycle and
 unit of distance are those of the recipes for two cores.
