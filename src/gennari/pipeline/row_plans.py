@@ -66,6 +66,8 @@ PAPER_ROWS = (
 CONTROLS = (
     Row(name="baseline-3x", pretext=None, longer="3x", rate_of=BASELINE),
     Row(name="baseline-total", pretext=None, longer="total", rate_of=BASELINE),
+    Row(name="many-L-3x", pretext=_FULL, longer="3x", rate_of=FULL),
+    Row(name="many-L-total", pretext=_FULL, longer="total", rate_of=FULL),
     Row(name="baseline-no-atlas", pretext=None, atlas=False, rate_of=BASELINE),
     Row(name="many-L-no-atlas", pretext=_FULL, atlas=False, rate_of=FULL),
     Row(name="transductive", pretext=Pretext(name="transductive", source="transductive"), rate_of=FULL),
