@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gennari.pipeline import near
+from gennari.pipeline import near, reproduction
 from gennari.pipeline.learning import pretrain_stage
 from gennari.pipeline.near import NEAR, near_pairs
+from gennari.pipeline.pretext_sets import set_of_run
+from gennari.pipeline.reproduction import Work, prepare_normalisation, train_pretext
+from gennari.pipeline.row_plans import Pretext
 from gennari.pipeline.stages import Run, open_run
+from gennari.recipes.tables import TINY_TABLE
 from gennari.records import PairTable
 from gennari.sources.tables import read_patches, read_rows
 from gennari.surface.geodesic import GeodesicSolver
@@ -66,3 +70,29 @@ def test_a_run_with_a_contrast_alone_learns_from_them_and_is_calibrated(copied: 
     (row, *_) = read_rows(run.path("pretrain", "history.parquet"))
     assert row["contrast_share"] == pytest.approx(1)
     assert row["distance_share"] == 0
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_a_row_of_the_table_learns_from_near_pairs_among_its_own_patches(few, copied: Path, ticks: list, monkeypatch):
+    root = copied / "work"
+    (root / "sources").mkdir(parents=True)
+    (root / "sources" / "pretext").symlink_to(copied / "run")
+    experiment = open_run(copied / "run").experiment
+    settings = experiment.pretrain.model_copy(update={"contrast": Contrast(radius_mm=RADIUS_MM), "epochs": 1})
+    experiment = experiment.model_copy(update={"pretrain": settings})
+    recipe = TINY_TABLE.model_copy(update={"experiment": experiment, "few": 60, "few_epochs": 1})
+    work = Work(root=root, recipe=recipe, threads=1)
+    prepare_normalisation(work, ticks.append)
+    asked = {}
+    inner = reproduction.pretrain
+    monkeypatch.setattr(reproduction, "pretrain", lambda *given, **named: asked.update(named) or inner(*given, **named))
+    monkeypatch.setattr(reproduction, "few", lambda pairs, *_: pairs.take(np.arange(len(pairs)) % 4 > 0))
+    result = train_pretext(work, Pretext(name="L", few=few), 0, ticks.append)
+    assert np.isfinite(result.distance.mean_mm)
+    found, chosen = _near(work.run(), ticks), set_of_run(work.run()).train
+    if few:
+        chosen = chosen.take(np.arange(len(chosen)) % 4 > 0)
+    known = set(chosen.first.tolist()) | set(chosen.second.tolist())
+    pairs = [pair for pair in zip(found.first.tolist(), found.second.tolist(), strict=True) if set(pair) <= known]
+    assert list(zip(asked["near"].first.tolist(), asked["near"].second.tolist(), strict=True)) == pairs
+    assert (len(pairs) < len(found)) == few
