@@ -67,7 +67,7 @@ def counted(work: Work, maps: dict[Place, np.ndarray], places: tuple[Place, ...]
 
 def main() -> None:
     """Choose on validation sections, measure on test sections."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--preset", default="small")
