@@ -7,10 +7,19 @@ import pytest
 from gennari.errors import InputError
 from gennari.pipeline.cells import CellResult
 from gennari.pipeline.compare_cells import ComparedCell
-from gennari.pipeline.compare_plans import Plan, best_objectives, first_stage, second_stage, third_stage, winner
+from gennari.pipeline.compare_plans import (
+    Plan,
+    best_objectives,
+    first_stage,
+    last_stage,
+    rate_of,
+    second_stage,
+    third_stage,
+    winner,
+)
 from gennari.recipes.comparisons import COMPARISONS, Comparison, Encoder
 
-RECIPE = COMPARISONS["tiny"]
+RECIPE = COMPARISONS["tiny"].model_copy(update={"encoders": COMPARISONS["tiny"].encoders[:1]})
 
 
 @pytest.fixture
@@ -28,7 +37,7 @@ def finished(make_cell: Callable[..., CellResult]) -> Callable[..., ComparedCell
 
 def test_the_first_stage_tries_every_objective_with_one_seed(finished) -> None:
     plans = first_stage(RECIPE)
-    assert {plan.objective for plan in plans} == {one.name for one in (*RECIPE.objectives, *RECIPE.controls)}
+    assert {plan.objective for plan in plans} == {one.name for one in RECIPE.objectives}
     assert {plan.seed for plan in plans} == {0}
     assert {plan.encoder for plan in plans} == {"paper"}
     assert len(plans) == len(set(plans))
@@ -41,10 +50,21 @@ def test_the_best_are_those_with_the_highest_validation_dice(finished) -> None:
     assert names == {"none", "L", "coord"}
 
 
-def test_controls_the_papers_and_none_are_no_candidates(finished) -> None:
-    favoured = {"none", "L", *(one.name for one in RECIPE.controls)}
+def test_the_papers_and_none_are_no_candidates(finished) -> None:
+    favoured = {"none", "L"}
     cells = [finished(plan, 0.9 if plan.objective in favoured else 0.5) for plan in first_stage(RECIPE)]
     assert not set(best_objectives(RECIPE, cells)) & favoured
+
+
+def test_what_stands_beside_is_made_once_with_all_labels() -> None:
+    plans = last_stage(RECIPE)
+    assert [plan.objective for plan in plans] == [one.name for one in RECIPE.beside]
+    assert {(plan.encoder, plan.budget, plan.seed) for plan in plans} == {("paper", 111, 0)}
+
+
+def test_rates_are_found_for_the_paper_and_for_none_alone() -> None:
+    assert {rate_of(RECIPE, plan) for plan in first_stage(RECIPE) if plan.objective != "none"} == {"L"}
+    assert rate_of(RECIPE, Plan("none", "paper", 111, 0)) == "none"
 
 
 def test_an_unfinished_stage_chooses_nothing(finished) -> None:

@@ -34,7 +34,7 @@ def compare(
         results: folder of the finished cells; table and figure stand beside it under its name.
         preset: small (two cores, or a GPU), or tiny.
         stages: such as 1,2: 1 tries every objective with the first seed on few budgets, 2 the best of them on all seeds
-            and budgets, 3 the other encoders. All by default.
+            and budgets, 3 the other encoders, 4 controls. All by default.
         objectives: instead of stages: these, apart by commas, on all seeds and budgets.
         confirm: folder of a data set with one sealed individual: the winner is measured there, once.
         borders: also measure how well pre-trained features tell borders (minutes for each network on two cores).
@@ -62,5 +62,5 @@ def _numbers(listed: str) -> tuple[int, ...]:
     except ValueError:
         numbers = ()
     if not numbers or not set(numbers) <= set(STAGES):
-        raise InputError(f"--stages are some of 1,2,3 apart by commas, got '{listed}'; correct it")
+        raise InputError(f"--stages are some of 1,2,3,4 apart by commas, got '{listed}'; correct it")
     return numbers

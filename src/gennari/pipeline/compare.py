@@ -14,7 +14,7 @@ from gennari.pipeline.compare_budgets import nested_subset
 from gennari.pipeline.compare_cells import all_compared
 from gennari.pipeline.compare_confirm import confirm
 from gennari.pipeline.compare_making import Maker
-from gennari.pipeline.compare_plans import Plan, first_stage, second_stage, third_stage
+from gennari.pipeline.compare_plans import Plan, first_stage, last_stage, second_stage, third_stage
 from gennari.pipeline.compare_results import ComparedResults, write_comparison
 from gennari.pipeline.folds import folds_of
 from gennari.pipeline.pretext_sources import prepare_source
@@ -24,7 +24,7 @@ from gennari.pipeline.stages import create_run, locked
 from gennari.recipes.comparisons import PAPERS_ENCODER, Comparison, comparison
 from gennari.train.devices import fastest_device
 
-STAGES = (1, 2, 3)
+STAGES = (1, 2, 3, 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class Ask:
 
     Attributes:
         preset: name of the recipe.
-        stages: 1: every objective on few budgets; 2: the best on all budgets and seeds; 3: other encoders for them.
+        stages: 1: every objective on few budgets; 2: the best on all budgets and seeds; 3: other encoders for them;
+            4: controls.
         objectives: instead of stages: these, with the paper's encoder, on all budgets and seeds.
         sealed: folder of a data set of an individual that nothing was tuned on: the winner is confirmed there, once.
         borders: measure border signals of new pre-trainings, too.
@@ -86,8 +87,8 @@ def _plans(ask: Ask, recipe: Comparison, results: Path) -> Iterator[list[Plan]]:
         yield [Plan(*of) for of in product(names, (PAPERS_ENCODER,), recipe.budgets, recipe.base.seeds)]
         return
     for stage in ask.stages:
-        if stage == 1:
-            yield first_stage(recipe)
+        if stage in (1, 4):
+            yield (first_stage if stage == 1 else last_stage)(recipe)
         else:
             yield (second_stage if stage == 2 else third_stage)(recipe, all_compared(results))
 

@@ -12,7 +12,7 @@ from gennari.execute import Report, run_tasks
 from gennari.pipeline.compare_arena import Arena, areas_shown, prepare
 from gennari.pipeline.compare_budgets import uncovered
 from gennari.pipeline.compare_cells import read_compared, write_compared
-from gennari.pipeline.compare_plans import Plan
+from gennari.pipeline.compare_plans import Plan, rate_of
 from gennari.pipeline.compare_pretraining import Pretraining, pretrain_by
 from gennari.pipeline.compare_tuning import Trial, Tuned, cell_of, key_of, run_trial
 from gennari.sources.atomic import write_json
@@ -51,7 +51,8 @@ class Maker:
         grid = self._grid(missing)
         self._pretrain([*missing, *(trial.plan for trial in grid if not self._tried(trial))])
         rates = self._rates(grid)
-        trials = [Trial(plan, rates[plan.objective, plan.encoder], "test") for plan in missing]
+        recipe = self.arena.recipe
+        trials = [Trial(plan, rates[rate_of(recipe, plan), plan.encoder], "test") for plan in missing]
         self._run(trials, "cells", self._keep)
 
     def _pretrain(self, plans: Sequence[Plan]) -> None:
@@ -69,9 +70,9 @@ class Maker:
         )  # fmt: skip
 
     def _grid(self, missing: Sequence[Plan]) -> list[Trial]:
-        """All rates of each objective and encoder, with all labels and the first seed."""
+        """All rates of what rates are found for (`rate_of`), with all labels and the first seed."""
         recipe = self.arena.recipe
-        kinds = dict.fromkeys((plan.objective, plan.encoder) for plan in missing)
+        kinds = dict.fromkeys((rate_of(recipe, plan), plan.encoder) for plan in missing)
         seed, budget = recipe.base.seeds[0], max(recipe.budgets)
         return [Trial(Plan(*kind, budget, seed), rate, "val") for kind in kinds for rate in recipe.base.rates]
 

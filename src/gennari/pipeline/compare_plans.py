@@ -37,13 +37,17 @@ def row_name(objective: str, encoder: str, budget: int) -> str:
 
 
 def first_stage(recipe: Comparison) -> list[Plan]:
-    """Every objective with the paper's encoder and the first seed, on few budgets; controls on the largest."""
+    """Every objective with the paper's encoder and the first seed, on few budgets."""
     seed = recipe.base.seeds[0]
-    plans = [
+    return [
         Plan(objective.name, PAPERS_ENCODER, budget, seed)
         for objective, budget in product(recipe.objectives, recipe.first_budgets)
     ]
-    return plans + [Plan(control.name, PAPERS_ENCODER, max(recipe.budgets), seed) for control in recipe.controls]
+
+
+def last_stage(recipe: Comparison) -> list[Plan]:
+    """Controls, and variants that are no candidates: the largest budget and the first seed."""
+    return [Plan(one.name, PAPERS_ENCODER, max(recipe.budgets), recipe.base.seeds[0]) for one in recipe.beside]
 
 
 def second_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan]:
@@ -66,14 +70,21 @@ def third_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan]
     return [Plan(*names) for names in product(names, encoders, recipe.budgets, recipe.base.seeds)]
 
 
+def rate_of(recipe: Comparison, plan: Plan) -> str:
+    """The objective whose rates are tried for a plan: the paper's for all that are pre-trained.
+
+    So the paper's has the rate that suits it best, and what is to beat it has not.
+    """
+    return UNTRAINED if recipe.objective(plan.objective).settings is None else PAPERS
+
+
 def best_objectives(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[str]:
     """The best objectives beside the paper's, by the first stage's validation Dice (its mean over budgets).
 
     Raises:
         InputError: a cell of the first stage is missing.
     """
-    plans = [plan for plan in first_stage(recipe) if plan.objective in {one.name for one in recipe.objectives}]
-    scores = _validation(cells, plans)
+    scores = _validation(cells, first_stage(recipe))
     others = [name for name, _ in scores if name not in (UNTRAINED, PAPERS)]
     return sorted(others, key=lambda name: -scores[name, PAPERS_ENCODER])[: recipe.best]
 

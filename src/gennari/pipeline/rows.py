@@ -44,9 +44,7 @@ CONTROLS: Mapping[str, str] = {
     "annotators": "two annotators (the ceiling)",
 }
 """What L must be told from (method section 6), and what each is."""
-BEATABLE = tuple(
-    name for name in CONTROLS if name not in ("transductive", "many-L-3x", "many-L-total", "annotators")
-)
+BEATABLE = tuple(name for name in CONTROLS if name not in ("transductive", "many-L-3x", "many-L-total", "annotators"))
 """Controls that the full L must be above; the others know or learn more than it does."""
 SEEDLESS = ("atlas-alone", "annotators")
 """Nothing in them is random: their one cell stands beside every seed."""

@@ -55,7 +55,8 @@ class Comparison(BaseModel):
     Attributes:
         base: sampling, split, fine-tuning and rates, which all cells share with the paper's table.
         objectives: the unpre-trained one and the paper's among them.
-        controls: made with all labels and the first seed only; none of them can win.
+        beside: controls, and variants that need samples of their own: made with all labels and the first seed only, and
+            none of them can win.
         encoders: the paper's first.
         budgets: numbers of annotated sections to learn from.
         first_budgets: those that objectives are told apart by, on the first seed.
@@ -67,15 +68,15 @@ class Comparison(BaseModel):
     name: str
     base: Reproduction
     objectives: tuple[Objective, ...] = Field(min_length=2)
-    controls: tuple[Objective, ...] = ()
+    beside: tuple[Objective, ...] = ()
     encoders: tuple[Encoder, ...] = Field(min_length=1)
     budgets: tuple[PositiveInt, ...] = Field(default=(ALL_SECTIONS, 33, 11, 4), min_length=1)
     first_budgets: tuple[PositiveInt, ...] = Field(default=(ALL_SECTIONS, 11), min_length=1)
     best: PositiveInt = 3
 
     def objective(self, name: str) -> Objective:
-        """An objective or a control by name (InputError naming those there are)."""
-        return named({one.name: one for one in (*self.objectives, *self.controls)}, name, "objective")
+        """An objective, or what stands beside, by name (InputError naming those there are)."""
+        return named({one.name: one for one in (*self.objectives, *self.beside)}, name, "objective")
 
     def encoder(self, name: str) -> Encoder:
         """An encoder by name (InputError naming those there are)."""
@@ -104,7 +105,6 @@ def _objectives(base: PretrainSettings) -> tuple[Objective, ...]:
             asked("L-alpha-1", alpha=1.0),
             asked("L-alpha-0.1", alpha=0.1),
             asked("L-heads", **heads),
-            Objective(name="L-crossing", settings=base, crossing=True),
             Objective(name="L-individuals", settings=base, patches="individuals"),
             asked("contrast", **alone(hard)),
             asked("soft-contrast", **alone(soft)),
@@ -119,8 +119,9 @@ def _objectives(base: PretrainSettings) -> tuple[Objective, ...]:
     return tuple(found.values())
 
 
-def _controls(base: PretrainSettings) -> tuple[Objective, ...]:
+def _beside(base: PretrainSettings) -> tuple[Objective, ...]:
     return (
+        Objective(name="L-crossing", settings=base, crossing=True),
         Objective(name="random-encoder", settings=base, trained=False),
         Objective(name="permuted-targets", settings=base, permuted=True),
         Objective(name="one-cytoarchitecture", settings=base, patches="one-cytoarchitecture"),
@@ -135,7 +136,7 @@ def _comparison(base: Reproduction, **changes: object) -> Comparison:
             "name": base.name,
             "base": base,
             "objectives": _objectives(pretrain),
-            "controls": _controls(pretrain),
+            "beside": _beside(pretrain),
             "encoders": (
                 Encoder(name=PAPERS_ENCODER, texture=texture),
                 Encoder(name="residual", texture=residual),
