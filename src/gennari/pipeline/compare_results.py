@@ -1,4 +1,4 @@
-"""The files that tell a comparison: JSON, CSV, Markdown and one figure, from finished cells alone."""
+"""The files that tell a comparison: JSON, CSV, Markdown and figures, from finished cells alone."""
 
 import csv
 import io
@@ -14,13 +14,17 @@ from gennari.pipeline.compare_cells import ComparedCell, all_compared
 from gennari.pipeline.compare_confirm import confirmed
 from gennari.pipeline.compare_plans import winner
 from gennari.pipeline.compare_table import ComparedRow, compared_rows
+from gennari.pipeline.estimates import UNKNOWN
 from gennari.pipeline.table_words import interval, number
-from gennari.recipes.comparisons import PAPERS_ENCODER, Comparison
+from gennari.recipes.comparisons import PAPERS, PAPERS_ENCODER, UNTRAINED, Comparison
 from gennari.report.compare_figures import LabelCurve, labels_figure
 from gennari.report.style import to_png
+from gennari.report.table_figures import ForestPanel, forest
 from gennari.sources.atomic import atomic_path, write_json, write_text
 
 HELD_OUT = "held-out"
+SHOWN = 4
+"""Lines beside the known two; the others stand in the table and among the differences."""
 
 
 class ComparedResults(NamedTuple):
@@ -38,7 +42,7 @@ class ComparedResults(NamedTuple):
 
 
 def write_comparison(results: Path, recipe: Comparison, rng: np.random.Generator) -> ComparedResults:
-    """Write `<results>.json`, `.csv`, `.md` and `.png` beside the folder of cells, each atomically.
+    """Write `<results>.json`, `.csv`, `.md` and figures beside the folder of cells, each atomically.
 
     Args:
         results: folder of the finished cells.
@@ -52,22 +56,38 @@ def write_comparison(results: Path, recipe: Comparison, rng: np.random.Generator
     if not cells:
         raise InputError(f"a comparison needs at least one finished cell, but {results} has none; give stages to make")
     sealed = confirmed(results)
-    parts = {HELD_OUT: compared_rows(cells, rng)}
+    parts = {HELD_OUT: compared_rows(_in_order(cells, recipe), rng)}
     if sealed is not None and sealed[1]:
-        parts[sealed[0].individual] = compared_rows(sealed[1], rng)
+        parts[sealed[0].individual] = compared_rows(_in_order(sealed[1], recipe), rng)
     rows = [row for part in parts.values() for row in part]
     document: dict[str, object] = {
         "winner": _winner(recipe, cells),
         "confirmed": sealed[0].model_dump() if sealed else None,
         "cells": [row.document() for row in rows],
     }
-    paths = tuple(results.with_name(f"{results.name}.{ending}") for ending in ("json", "csv", "md", "png"))
+    figures = {".png": _lines_figure(parts), "-differences.png": _differences_figure(parts)}
+    drawn = {results.with_name(results.name + ending): figure for ending, figure in figures.items() if figure}
+    for path, figure in drawn.items():
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(to_png(figure, dpi=110))
+    paths = tuple(results.with_name(f"{results.name}.{ending}") for ending in ("json", "csv", "md"))
     write_json(paths[0], document)
     write_text(paths[1], _csv([row.document() for row in rows]))
-    write_text(paths[2], _page(parts, document, paths[3].name))
-    with atomic_path(paths[3]) as temporary:
-        temporary.write_bytes(to_png(_figure(parts), dpi=110))
-    return ComparedResults(table="\n".join(_lines(rows)), document=document, paths=paths)
+    write_text(paths[2], _page(parts, document, [path.name for path in drawn]))
+    return ComparedResults(table="\n".join(_lines(rows)), document=document, paths=(*paths, *drawn))
+
+
+def _in_order(cells: Sequence[ComparedCell], recipe: Comparison) -> list[ComparedCell]:
+    """By encoder and objective as the recipe names them; what it does not name comes last."""
+    encoders = [encoder.name for encoder in recipe.encoders]
+    objectives = [objective.name for objective in (*recipe.objectives, *recipe.beside)]
+
+    def place(cell: ComparedCell) -> tuple[int, int]:
+        found = ((encoders, cell.encoder), (objectives, cell.objective))
+        first, second = (names.index(name) if name in names else len(names) for names, name in found)
+        return first, second
+
+    return sorted(cells, key=place)
 
 
 def _winner(recipe: Comparison, cells: Sequence[ComparedCell]) -> dict[str, str] | None:
@@ -109,7 +129,7 @@ def _csv(documents: Sequence[dict[str, object]]) -> str:
     return buffer.getvalue()
 
 
-def _page(parts: dict[str, list[ComparedRow]], document: dict[str, object], figure: str) -> str:
+def _page(parts: dict[str, list[ComparedRow]], document: dict[str, object], figures: Sequence[str]) -> str:
     lines = [
         "# Ways to pre-train, compared",
         "",
@@ -117,13 +137,12 @@ def _page(parts: dict[str, list[ComparedRow]], document: dict[str, object], figu
         "95 % over brains, sections and seeds; differences are to the paper's L with the same labels, on the same "
         "sections and seeds. Winners are chosen on annotated pixels of validation sections alone.",
         "",
-        f"![Dice against annotated sections]({figure})",
-        "",
+        *(line for name in figures for line in (f"![{name}]({name})", "")),
         f"Winner by validation: {document['winner'] or 'stages are not finished'}; confirmed: "
         f"{document['confirmed'] or 'not yet'}.",
     ]
     for individual, rows in parts.items():
-        lines += ["", f"## {'Held-out sections' if individual == HELD_OUT else f'Sealed individual {individual}'}", ""]
+        lines += ["", f"## {_title(individual)}", ""]
         lines += [f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
         lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
         gaps = {row.labels_sections: row.missing for row in rows if row.missing}
@@ -131,25 +150,60 @@ def _page(parts: dict[str, list[ComparedRow]], document: dict[str, object], figu
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _figure(parts: dict[str, list[ComparedRow]]) -> Figure:
-    """Lines of what was made on more than one budget; all points where nothing was."""
+def _lines_figure(parts: dict[str, list[ComparedRow]]) -> Figure:
+    """Dice over budgets: no pre-training, the paper's L, and the SHOWN best others by validation."""
     panels = {}
     for individual, rows in parts.items():
         kinds = dict.fromkeys((row.objective, row.encoder) for row in rows)
-        curves = []
-        for objective, encoder in kinds:
-            own = [row for row in rows if (row.objective, row.encoder) == (objective, encoder)]
-            label = objective if encoder == PAPERS_ENCODER else f"{objective}, {encoder}"
-            curves.append(
-                LabelCurve(
-                    label=label,
-                    sections=[row.labels_sections for row in own],
-                    values=np.array([row.dice for row in own]),
-                    dashed=encoder != PAPERS_ENCODER,
-                )
+        own = {kind: [row for row in rows if (row.objective, row.encoder) == kind] for kind in kinds}
+        most = max(map(len, own.values()))
+        whole = {kind: lines for kind, lines in own.items() if len(lines) == most}
+        known = [kind for kind in ((UNTRAINED, PAPERS_ENCODER), (PAPERS, PAPERS_ENCODER)) if kind in whole]
+        others = sorted(
+            (kind for kind in whole if kind not in known),
+            key=lambda kind: -np.mean([row.val_dice for row in whole[kind]]),
+        )
+        panels[_title(individual)] = [
+            LabelCurve(
+                label=_label(*kind),
+                sections=[row.labels_sections for row in whole[kind]],
+                values=np.array([row.dice for row in whole[kind]]),
+                dashed=kind[1] != PAPERS_ENCODER,
             )
-        most = max(len(curve.sections) for curve in curves)
-        chosen = [curve for curve in curves if len(curve.sections) == most]
-        title = "Held-out sections" if individual == HELD_OUT else f"Sealed individual {individual}"
-        panels[title] = chosen
+            for kind in (*known, *others[:SHOWN])
+        ]
     return labels_figure(panels, "Dice over areas")
+
+
+def _differences_figure(parts: dict[str, list[ComparedRow]]) -> Figure | None:
+    """Paired differences to the paper's L, one panel a budget and individual; None where there are none."""
+    panels = {}
+    for individual, rows in parts.items():
+        for count in sorted({row.labels_sections for row in rows}, reverse=True):
+            own = {_label(row.objective, row.encoder): row.paired for row in rows if row.labels_sections == count}
+            if any(not np.isnan(paired.value) for paired in own.values()):
+                panels[f"{_title(individual)}, {count} annotated"] = own
+    names = list(
+        dict.fromkeys(name for own in panels.values() for name, paired in own.items() if not np.isnan(paired.value))
+    )
+    if not names:
+        return None
+    return forest(
+        names,
+        [
+            ForestPanel(
+                title=title,
+                value_label="Dice less that of the paper's L",
+                values=np.array([own.get(name, UNKNOWN) for name in names]),
+            )
+            for title, own in panels.items()
+        ],
+    )
+
+
+def _label(objective: str, encoder: str) -> str:
+    return objective if encoder == PAPERS_ENCODER else f"{objective}, {encoder}"
+
+
+def _title(individual: str) -> str:
+    return "Held-out sections" if individual == HELD_OUT else f"Sealed individual {individual}"
