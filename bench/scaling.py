@@ -3,8 +3,8 @@
 python bench/scaling.py            # about fifteen minutes on two cores
 python bench/scaling.py --quick    # its figures only say that it runs
 
-What is run is the engine of `gennari segment` with the model that ships with gennari, on sections of 1024 x 1024 px that
-are all tissue, with surfaces and atlas: claims, hashes, prior, network, map, receipt. Every worker has one thread.
+What is run is the engine of `gennari segment` with the model that ships with gennari, on sections of 1024 x 1024 px,
+all tissue, with surfaces and atlas: claims, hashes, prior, network, map, receipt. Every worker has one thread.
 
 Efficiency is the time of one local worker over twice that of two, start of the workers included; each round runs all
 three ways, each round in another order, and the median over rounds is told. `slowdown` is what a section itself takes
