@@ -8,7 +8,7 @@ from gennari.errors import InputError
 from gennari.pipeline.learning import VARIANTS
 from gennari.pipeline.maps import MODEL, probabilities_path
 from gennari.pipeline.stages import Run, create_run
-from gennari.pipeline.suggestions import candidates_of, map_uncertainty, suggestion_words, suggestions
+from gennari.pipeline.suggestions import candidates_of, suggestion_words, suggestions, unsure
 from gennari.sources.annotations import Annotated, write_annotation
 from gennari.sources.atlas import write_atlas
 from gennari.sources.dataset import annotation_path, write_brain_manifest
@@ -82,11 +82,12 @@ def test_poor_sections_are_passed_over(run):
     )
 
 
-def test_a_map_without_cortex_is_not_unsure(run, tmp_path):
-    shares = np.zeros((4, 8, 8))
-    shares[0], shares[2] = 0.6, 0.4
-    write_probabilities(tmp_path / "p.ome.zarr", shares, 400.0, run.dataset.label_set)
-    assert map_uncertainty(tmp_path / "p.ome.zarr", run.dataset.label_set) == 0
+def test_unsure_is_the_entropy_of_pixels_on_cortex_alone(run):
+    shares = np.array([[0.6, 0.0, 0.1], [0.4, 0.0, 0.1], [0.0, 1.0, 0.4], [0.0, 0.0, 0.4]])
+    entropy = -sum(p * np.log(p) for p in (0.1, 0.1, 0.4, 0.4)) / np.log(4)
+    assert unsure(shares, run.dataset.label_set) == pytest.approx((0 + entropy) / 2)
+    assert unsure(255 * shares, run.dataset.label_set) == pytest.approx((0 + entropy) / 2)
+    assert unsure(shares[:, :1] * [[1], [0], [0], [0]], run.dataset.label_set) == 0
 
 
 def test_words_name_brain_rank_and_section(run):

@@ -1,10 +1,9 @@
 """Which sections of a run's brains are worth annotating next, and why."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from pydantic import BaseModel, ConfigDict
 
 from gennari.apply.context import certainty
@@ -18,7 +17,7 @@ from gennari.sampling.split import position_mm
 from gennari.sampling.suggest import Candidates, Suggestion, suggest
 from gennari.sources.annotations import annotated_classes
 from gennari.sources.dataset import Brain
-from gennari.sources.probabilities import FULL, read_probability_bytes
+from gennari.sources.probabilities import read_probability_bytes
 from gennari.surface.planes import index_planes, parts_met
 
 LOOKED_AT_PX = 512
@@ -124,19 +123,17 @@ def shown_areas(brain: Brain) -> Bool[np.ndarray, "n a"]:
     return found
 
 
-def map_uncertainty(path: Path, label_set: LabelSet) -> float:
-    """Mean entropy of a map's probabilities where it sees cortex, over that of equal shares; 0 where it sees none.
+def unsure(probabilities: Float[np.ndarray, "c *s"], label_set: LabelSet) -> float:
+    """Mean entropy where the likeliest class is cortex, over that of equal shares; 0 where no pixel is cortex.
 
-    Raises:
-        InputError: the file is damaged.
+    Args:
+        probabilities: of a section's pixels, class by class, up to one factor a pixel.
+        label_set: their classes.
     """
-    stored, _ = read_probability_bytes(path, LOOKED_AT_PX)
-    shares = stored.reshape(len(stored), -1).T.astype(np.float64)
-    on_cortex = shares.argmax(axis=1) >= max(label_set.first_area - 1, 0)
-    if not on_cortex.any():
-        return 0.0
-    known = shares[on_cortex] / np.maximum(shares[on_cortex].sum(axis=1, keepdims=True), FULL / 2)
-    return float(1 - certainty(known).mean())
+    shares = probabilities.reshape(len(probabilities), -1).T.astype(np.float64)
+    shares = shares[shares.argmax(axis=1) >= max(label_set.first_area - 1, 0)]
+    total = shares.sum(axis=1, keepdims=True)
+    return float(1 - certainty((shares / total)[total[:, 0] > 0]).mean()) if (total > 0).any() else 0.0
 
 
 def _of_brain(run: Run, brain: Brain, count: int, tick: Report) -> list[Suggested]:
@@ -149,7 +146,7 @@ def _uncertainty(run: Run, section: Section, total: int, index: int, tick: Repor
     for variant in (MODEL, *reversed(VARIANTS)):
         path = probabilities_path(run, variant, section.brain, section.id)
         if path.is_dir():
-            return map_uncertainty(path, run.dataset.label_set)
+            return unsure(read_probability_bytes(path, LOOKED_AT_PX)[0].astype(np.float32), run.dataset.label_set)
     return float("nan")
 
 
