@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-import series_costs
-from series_costs import Costs, Series, disk_rows, once_rows, series_rows, table, tile_overhead, training_rows, words
 
+import series_costs
 from gennari.sources.documents import read_json
+from series_costs import Costs, Series, disk_rows, once_rows, series_rows, table, tile_overhead, training_rows, words
 
 COSTS = Path(__file__).parents[2] / "docs/costs"
 ROUND = Costs(
