@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from gennari.sampling import suggest as module
 from gennari.sampling.suggest import Candidates, suggest
 
 
@@ -40,7 +41,9 @@ def test_the_first_section_of_a_brain_is_its_middle_and_the_next_halve_what_is_l
     assert second.nearest_mm == abs(second.index - 10)
 
 
-def test_what_is_nearer_is_the_double_loop_over_all_sections(rng):
+@pytest.mark.parametrize("at_once", [4, 256])
+def test_what_is_nearer_is_the_double_loop_over_all_sections(rng, monkeypatch, at_once):
+    monkeypatch.setattr(module, "AT_ONCE", at_once)
     position, unsure = np.sort(rng.uniform(0, 80, 25)), rng.uniform(0, 1, 25)
     candidates = _candidates(position, annotated=(4, 20), uncertainty=unsure)
 

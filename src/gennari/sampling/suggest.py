@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float
 NEW_AREA_WEIGHT = 1.0
 """What all missing areas on one section are worth, beside bringing all sections next to an annotated one."""
 
+AT_ONCE = 256
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
@@ -66,11 +68,10 @@ def suggest(candidates: Candidates, count: int) -> list[Suggestion]:
     """
     _check(candidates.uncertainty)
     position = candidates.position_mm
-    apart_mm = np.abs(position[:, None] - position[None])
     # without any annotation every section is a little farther than the brain is long
     way_mm = np.full(len(position), 1.5 * np.ptp(position) + 1.0)
-    if candidates.annotated.any():
-        way_mm = apart_mm[:, candidates.annotated].min(axis=1)
+    for index in np.flatnonzero(candidates.annotated):
+        way_mm = np.minimum(way_mm, np.abs(position - position[index]))
     known = candidates.annotated.any()
     weights, covered = _weights(candidates.uncertainty), candidates.covered.copy()
     missing = max(int((candidates.shows.any(axis=0) & ~covered).sum()), 1)
@@ -79,8 +80,7 @@ def suggest(candidates: Candidates, count: int) -> list[Suggestion]:
     while len(found) < count and free.any():
         new = candidates.shows & ~covered
         left = float(weights @ way_mm)
-        saved = weights @ np.maximum(way_mm[:, None] - apart_mm, 0)
-        nearer = saved / left if left > 0 else np.zeros(len(position))
+        nearer = _saved(position, way_mm, weights) / left if left > 0 else np.zeros(len(position))
         score = nearer + NEW_AREA_WEIGHT * new.sum(axis=1) / missing
         best = int(np.where(free, np.round(score, 9), -np.inf).argmax())  # of equal ones the first
         found.append(
@@ -92,9 +92,20 @@ def suggest(candidates: Candidates, count: int) -> list[Suggestion]:
                 new_areas=tuple(np.flatnonzero(new[best]).tolist()),
             )
         )
-        way_mm = np.minimum(way_mm, apart_mm[best])
+        way_mm = np.minimum(way_mm, np.abs(position - position[best]))
         known, covered, free[best] = True, covered | candidates.shows[best], False
     return found
+
+
+def _saved(
+    position: Float[np.ndarray, "n"], way_mm: Float[np.ndarray, "n"], weights: Float[np.ndarray, "n"]
+) -> Float[np.ndarray, "n"]:
+    """By how much the weighted ways become shorter in sum if a section is annotated, for each section."""
+    saved = np.empty(len(position))
+    for first in range(0, len(position), AT_ONCE):  # all at once would take a GB for 7404 sections
+        some = slice(first, first + AT_ONCE)
+        saved[some] = weights @ np.maximum(way_mm[:, None] - np.abs(position[:, None] - position[None, some]), 0)
+    return saved
 
 
 def _weights(uncertainty: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
