@@ -47,6 +47,7 @@ from gennari.sources.documents import read_json
 from gennari.sources.fsaverage import fsaverage5_hemispheres
 from gennari.sources.manifests import BrainManifest, DatasetManifest, LabelSetEntry, SectionEntry
 from gennari.sources.surfaces import write_hemispheres
+from memory import own_peak_gb
 
 BRAIN, SIDE_PX, SPACING_UM = "S", 1024, 32.0
 IMAGES = 8
@@ -99,20 +100,13 @@ def on_one_thread(root: Path, brain: str, section: int, threads: int) -> list[Pa
     made = segment_section(root, brain, section, False)
     note = memory_path(root, brain, section)
     note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps({"process": os.getpid(), "peak_gb": peak_gb()}))
+    note.write_text(json.dumps({"process": os.getpid(), "peak_gb": own_peak_gb()}))
     return [*made, note]
 
 
 def memory_path(root: Path, brain: str, section: int) -> Path:
     """Where a section's process says how much memory it took."""
     return root / "memory" / brain / f"{section:04d}.json"
-
-
-def peak_gb() -> float:
-    """Of this process. `getrusage` would count what it was forked from too."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = [line for line in lines if line.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1024 / 1e9
 
 
 def run_series(dataset: Path, root: Path, choice: ExecutorChoice, count: int) -> float:
