@@ -1,6 +1,6 @@
 """Whole series on one and two workers, local and Dask's, and on 10 and 200 sections; the last line is JSON.
 
-python bench/scaling.py            # about twenty minutes on two quiet cores
+python bench/scaling.py            # half an hour on two quiet cores
 python bench/scaling.py --quick    # its figures only say that it runs
 
 What is run is the engine of `gennari segment` with the model that ships with gennari, on sections of 1024 x 1024 px,
@@ -198,7 +198,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--sections", type=int, default=60, help="of the series that workers share")
+    parser.add_argument("--sections", type=int, default=100, help="of the series that workers share")
     arguments = parser.parse_args()
     if arguments.quick:
         main(True, 1, 4)
