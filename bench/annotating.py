@@ -24,7 +24,7 @@ from gennari.apply.segment import Segmentation, segment
 from gennari.data.area_batches import LabelledSection
 from gennari.data.pixels import Normalisation
 from gennari.execute import silent
-from gennari.metrics.overlap import confusion
+from gennari.metrics.overlap import confusion, dice_per_class, macro_dice
 from gennari.metrics.resampling import even_draws, interval_95, mean_known, nested_draws, pooled_dice
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import TextureConfig, output_spacing_um
@@ -195,11 +195,17 @@ def measured(plan: Plan, places: Sequence[Ground], folder: Path) -> Mapping[str,
                 choices = {"suggest": chosen, "equal": equally_spaced(place, size)}
                 for way, choice in choices.items():
                     rows[way][size].append(bench.counts(place, choice, seed))
-                print(f"{place.brain.name}, seed {seed}, {size} sections: {choices}", flush=True)
+                    told = f"{place.brain.name}, seed {seed}, {size} sections, {way} {sorted(choice)}"
+                    print(f"{told}: Dice {_of_one(rows[way][size][-1], place.label_set):.3f}", flush=True)
         for way, sizes in rows.items():
             for size, parts in sizes.items():
                 found[way][size].append(np.concatenate(parts))
     return {way: {size: np.array(parts) for size, parts in sizes.items()} for way, sizes in found.items()}
+
+
+def _of_one(counts: np.ndarray, label_set: LabelSet) -> float:
+    """Dice over areas of one brain's tested sections together."""
+    return macro_dice(dice_per_class(counts.sum(axis=0)), range(label_set.first_area, len(label_set.names)))
 
 
 def figures(
