@@ -13,7 +13,6 @@ and probabilities of 16 classes.
 
 import argparse
 import json
-import resource
 import statistics
 import tempfile
 import time
@@ -43,6 +42,7 @@ from gennari.phantom.layers import LABEL_SET
 from gennari.pipeline.section_maps import WholeSection, write_map
 from gennari.records import Section
 from gennari.sources.sections import CHUNK_PX, SHARD_PX, open_section, write_ome_zarr
+from memory import own_peak_gb
 
 GREY = Normalisation(mean=0.6, std=0.2)
 WINDOW_PX = 512
@@ -147,7 +147,7 @@ def segment_large(path: Path, section: Section, config: TextureConfig, out: Path
     near = find_tissue(read, section.shape_px, config.output_stride_px, config.spacing_um)
     whole = WholeSection(read=read, shape_px=section.shape_px, tissue=near)
     write_map(network(config), whole, None, GREY, LABEL_SET, out / "map.ome.zarr", out / "shares.ome.zarr")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return own_peak_gb()
 
 
 def measure_memory(config: TextureConfig, shape_px: tuple[int, int], chunks: int) -> dict[str, float]:

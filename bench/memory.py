@@ -42,6 +42,13 @@ def peak_memory() -> Iterator[Peak]:
         peak.look()
 
 
+def own_peak_gb() -> float:
+    """The peak of this process alone (Linux); `getrusage` would tell that of whoever forked it, where it is larger."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024 / 1e9
+
+
 def _tree_gb() -> float | None:
     """Resident memory of this process and all its descendants; memory they share counts twice."""
     if not Path("/proc/self/stat").is_file():

@@ -9,7 +9,12 @@ from yaozarrs import validate_zarr_store
 
 from gennari.errors import InputError
 from gennari.records import LabelSet
-from gennari.sources.probabilities import read_probabilities, write_probabilities, write_probability_bytes
+from gennari.sources.probabilities import (
+    read_probabilities,
+    read_probability_bytes,
+    write_probabilities,
+    write_probability_bytes,
+)
 
 
 def stored(path: Path, level: int = 0) -> np.ndarray:
@@ -79,3 +84,19 @@ def test_what_is_no_image_of_probabilities_is_refused(tmp_path, given, label_set
             (path / "0/zarr.json").write_text(json.dumps(array | {"shape": [4, 37]}))
     with pytest.raises(InputError, match="must be a whole OME-Zarr image of probabilities"):
         read_probabilities(path)
+
+
+def test_a_large_image_may_be_read_in_so_many_rows_and_columns(tmp_path, given, label_set):
+    path = tmp_path / "p.ome.zarr"
+    write_probabilities(path, given, 64.0, label_set)
+    whole, _ = read_probability_bytes(path)
+    few, _ = read_probability_bytes(path, most_px=10)
+    np.testing.assert_array_equal(few, whole[:, ::4, ::4])
+    np.testing.assert_array_equal(read_probability_bytes(path, most_px=37)[0], whole)
+
+
+def test_a_folder_in_the_place_of_the_array_is_refused(tmp_path, given, label_set):
+    write_probabilities(tmp_path / "p.ome.zarr", given, 64.0, label_set)
+    (tmp_path / "p.ome.zarr/0/zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    with pytest.raises(InputError, match="must be a whole OME-Zarr image of probabilities"):
+        read_probability_bytes(tmp_path / "p.ome.zarr")

@@ -23,6 +23,7 @@ _SUMMARIES = {
     "segment": "Give an area to every pixel of the held-out sections, or of a data set with a finished model.",
     "status": "How far a run is: what is done, running, failed with reasons.",
     "evaluate": "Measure maps and distances against the truth.",
+    "suggest": "The next sections worth annotating, with the reason of each.",
     "borders": "Find, join over sections and export borders along the cortical ribbon; measure them.",
     "reproduce": "The paper's table over seeds, with its controls.",
     "compare": "Ways to pre-train, told apart by what they give with few labels.",

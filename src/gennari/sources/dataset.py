@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from gennari.errors import InputError
 from gennari.records import AreaMap, Hemisphere, LabelSet, Section
@@ -106,8 +106,9 @@ class Brain:
             InputError: as `read_hemispheres`, or a section's plane does not meet the brain.
         """
         hemispheres = read_hemispheres(self.surfaces_folder)
+        box = _pial_box(hemispheres)  # once: a series asks for it again for each of its thousands of sections
         for section in self.sections:
-            check_inside(section, hemispheres)
+            _check_meets(section, box)
         return hemispheres
 
     def atlas(self) -> tuple[Float32[np.ndarray, "_ a"], Float32[np.ndarray, "_ a"]]:
@@ -190,9 +191,17 @@ def check_inside(section: Section, hemispheres: Sequence[Hemisphere]) -> None:
     Raises:
         InputError: its plane passes the pial surfaces' bounding box, or its image lies beside it.
     """
+    _check_meets(section, _pial_box(hemispheres))
+
+
+def _pial_box(hemispheres: Sequence[Hemisphere]) -> Float[np.ndarray, "8 3"]:
+    """Corners of the pial surfaces' bounding box."""
     vertices = np.concatenate([hemisphere.pial.vertices_mm for hemisphere in hemispheres])
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    corners = section.section_um(np.array(list(product(*zip(low, high, strict=True)))))
+    return np.array(list(product(*zip(vertices.min(axis=0), vertices.max(axis=0), strict=True))), float)
+
+
+def _check_meets(section: Section, box_mm: Float[np.ndarray, "8 3"]) -> None:
+    corners = section.section_um(box_mm)
     nearest, farthest = corners.min(axis=0), corners.max(axis=0)
     if nearest[2] > 0 or farthest[2] < 0:
         raise InputError(

@@ -96,14 +96,21 @@ def read_probabilities(path: Path) -> tuple[Float32[np.ndarray, "c h w"], float]
     return values.astype(np.float32) / FULL, spacing_um
 
 
-def read_probability_bytes(path: Path) -> tuple[UInt8[np.ndarray, "c h w"], float]:
-    """The finest level as it is stored, and its pixel size in µm; raises InputError as `read_probabilities`."""
+def read_probability_bytes(path: Path, most_px: int | None = None) -> tuple[UInt8[np.ndarray, "c h w"], float]:
+    """The finest level as it is stored, and its pixel size in µm; raises InputError as `read_probabilities`.
+
+    Args:
+        path: the folder.
+        most_px: no more rows and columns than so many are kept, evenly spread; None keeps all.
+    """
     try:
         group = zarr.open_group(path, mode="r", zarr_format=3)  # zarr 2 knows a codec that runs what a file says
         scale = _Ome.model_validate(group.attrs.get("ome")).multiscales[0].datasets[0].coordinateTransformations[0]
-        values = np.asarray(group["0"][:])  # pyright: ignore[reportIndexIssue, reportArgumentType]
-        if values.ndim != 3 or values.dtype != np.uint8 or scale.scale is None:
-            raise ValueError(f"an array of {values.ndim} axes of {values.dtype}, scaled by {scale.scale}")
+        array = group["0"]
+        if not isinstance(array, zarr.Array) or array.ndim != 3 or array.dtype != np.uint8 or scale.scale is None:
+            raise ValueError(f"{array}, scaled by {scale.scale}")
+        every = 1 if most_px is None else max(1, -(-max(array.shape[1:]) // most_px))
+        values = np.asarray(array[:, ::every, ::every])
     except (FileNotFoundError, KeyError, IndexError, ValidationError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{path} must be a whole OME-Zarr image of probabilities (c, y, x) in bytes, but reading it fails "

@@ -1,0 +1,6 @@
+"""The benches are scripts: those that are tested are found beside the tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
