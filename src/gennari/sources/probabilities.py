@@ -1,7 +1,8 @@
 """Class probabilities of a section as an OME-Zarr 0.5 image (c, y, x) of bytes; 255 is certainty."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -98,12 +99,22 @@ def read_probabilities(path: Path) -> tuple[Float32[np.ndarray, "c h w"], float]
 
 def read_probability_bytes(path: Path) -> tuple[UInt8[np.ndarray, "c h w"], float]:
     """The finest level as it is stored, and its pixel size in µm; raises InputError as `read_probabilities`."""
+    return _of_finest(path, lambda array: np.asarray(array[:]))
+
+
+def read_confidence_bytes(path: Path) -> tuple[UInt8[np.ndarray, "h w"], float]:
+    """The largest byte of each pixel over the classes, which are read one by one; else as `read_probability_bytes`."""
+    return _of_finest(path, lambda array: reduce(np.maximum, (np.asarray(array[k]) for k in range(array.shape[0]))))
+
+
+def _of_finest(path: Path, take: Callable[[zarr.Array], np.ndarray]) -> tuple[np.ndarray, float]:
     try:
         group = zarr.open_group(path, mode="r", zarr_format=3)  # zarr 2 knows a codec that runs what a file says
         scale = _Ome.model_validate(group.attrs.get("ome")).multiscales[0].datasets[0].coordinateTransformations[0]
-        values = np.asarray(group["0"][:])  # pyright: ignore[reportIndexIssue, reportArgumentType]
-        if values.ndim != 3 or values.dtype != np.uint8 or scale.scale is None:
-            raise ValueError(f"an array of {values.ndim} axes of {values.dtype}, scaled by {scale.scale}")
+        array = group["0"]
+        if not isinstance(array, zarr.Array) or array.ndim != 3 or array.dtype != np.uint8 or scale.scale is None:
+            raise ValueError(f"level 0 is {array}, scaled by {scale.scale}")
+        values = take(array)
     except (FileNotFoundError, KeyError, IndexError, ValidationError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{path} must be a whole OME-Zarr image of probabilities (c, y, x) in bytes, but reading it fails "
