@@ -26,12 +26,9 @@ Near = Callable[[slice, slice], bool]
 Flips = Literal["none", "columns", "all"]
 """How the network looks at a section: once; also at its mirror image (columns, as `Augmentation.mirror`, which turns
 one hemisphere into the other); or at all four images that mirrored rows and columns give."""
+_PLAIN, _COLUMNS, _ROWS, _BOTH = (False, False), (False, True), (True, False), (True, True)
 _LOOKS: Mapping[Flips, tuple[tuple[bool, bool], ...]] = MappingProxyType(
-    {
-        "none": ((False, False),),
-        "columns": ((False, False), (False, True)),
-        "all": tuple(product((False, True), repeat=2)),
-    }
+    {"none": (_PLAIN,), "columns": (_PLAIN, _COLUMNS), "all": (_PLAIN, _COLUMNS, _ROWS, _BOTH)}
 )
 """Whether rows, and whether columns, are mirrored."""
 

@@ -44,10 +44,11 @@ def confidence_lines(run: Run, rule: Thresholds) -> str:
     lines += [summary.note] if summary.note else []
     points = _points(run, rule)
     for variant, everything in _points(run, Thresholds()).items():
-        chosen = points[variant]
+        coverage, dice, areas = points[variant]
+        left = f"Dice {dice:.3f}" if areas else "no area"
         lines.append(
-            f"{LABELS[variant]}: Dice {chosen.dice:.3f} on the {chosen.coverage:.0%} that are {rule_words(rule)} "
-            f"({chosen.areas} areas left), {everything.dice:.3f} on all ({everything.areas} areas)"
+            f"{LABELS[variant]}: {left} on the {coverage:.0%} that are {rule_words(rule)} ({areas} areas left), "
+            f"{everything.dice:.3f} on all ({everything.areas} areas)"
         )
     return "\n".join(lines)
 
