@@ -78,7 +78,21 @@ def test_without_validation_sections_it_stays_at_1_and_that_is_said(copied, tick
     found = read_temperatures(run)
     assert {of_network.value for of_network in found.networks.values()} == {1.0}
     assert found.note == ticks[-1].note
-    assert found.note.startswith("no validation section has annotated cortex, so probabilities stay")
+    assert found.note.startswith("no validation section has annotated cortex on tissue, so probabilities")
+
+
+def test_cortex_that_was_annotated_on_glass_does_not_count(run, ticks, monkeypatch):
+    real = temperatures.segment_blocks
+    monkeypatch.setattr(temperatures, "segment_blocks", lambda *given, **how: real(*given, **how | {"near": _nothing}))
+    temperature_stage(run, "none", ticks.append)
+    found = read_temperatures(run)
+    assert (found.sections, found.networks["baseline"].value) == (0, 1.0)
+    assert found.note
+
+
+def _nothing(rows: slice, cols: slice) -> bool:
+    del rows, cols
+    return False
 
 
 def test_two_parts_do_not_fit_at_the_same_time(run, ticks):

@@ -176,15 +176,22 @@ def _logits(
 ) -> Float32[Tensor, "c ho wo"]:
     """What the network says of a tile's own output pixels; a mirrored tile is mirrored for it, and its answer back."""
     device = next(net.parameters()).device
-    over = [axis for axis, turned in zip((-2, -1), mirrored, strict=True) if turned]
-    x = torch.from_numpy(window[None, None]).flip(over).to(device, memory_format=torch.channels_last)
-    logits = net(x, None if atlas is None else torch.from_numpy(atlas[None]).flip(over).to(device))[0]
-    return logits.flip(over)[:, spans[0].inside, spans[1].inside]
+    over = tuple(axis for axis, turned in zip((-2, -1), mirrored, strict=True) if turned)
+    x = _mirrored(torch.from_numpy(window[None, None]), over).to(device, memory_format=torch.channels_last)
+    logits = net(x, None if atlas is None else _mirrored(torch.from_numpy(atlas[None]), over).to(device))[0]
+    return _mirrored(logits, over)[:, spans[0].inside, spans[1].inside]
+
+
+def _mirrored(values: Float32[Tensor, "*n"], over: tuple[int, ...]) -> Float32[Tensor, "*n"]:
+    return values.flip(over) if over else values  # flipped over nothing they would be copied
 
 
 def _block(rows: slice, cols: slice, looks: list[Float32[Tensor, "c h w"]]) -> Block:
-    probabilities = torch.stack([logits.softmax(dim=0) for logits in looks]).mean(dim=0)
-    likeliest = (looks[0] if len(looks) == 1 else probabilities).argmax(dim=0)
+    if len(looks) == 1:
+        probabilities, likeliest = looks[0].softmax(dim=0), looks[0].argmax(dim=0)
+    else:
+        probabilities = torch.stack([logits.softmax(dim=0) for logits in looks]).mean(dim=0)
+        likeliest = probabilities.argmax(dim=0)
     return Block(rows, cols, probabilities.cpu().numpy(), likeliest.to(torch.uint8).cpu().numpy(), run=True)
 
 

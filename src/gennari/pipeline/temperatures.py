@@ -32,7 +32,10 @@ from gennari.train.devices import fastest_device
 STAGE, FILE = "calibrate", "temperatures.json"
 PIXELS = 100_000
 """Annotated pixels of cortex that are read of a section at most, drawn by the run's seed."""
-_NONE = "no validation section has annotated cortex, so probabilities stay as the network gives them (temperature 1)"
+_NONE = (
+    "no validation section has annotated cortex on tissue, so probabilities stay as the network gives them "
+    "(temperature 1)"
+)
 Places = tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]
 
 
@@ -105,10 +108,12 @@ def _fitted(run: Run, flips: Flips, tick: Report) -> list[Path]:
     labels: list[np.ndarray] = []
     for done, (brain, section) in enumerate(chosen, start=1):
         known, places = _annotated_cortex(run, brain, section, rng)
-        if len(known):
-            labels.append(known)
-            for variant, found in _probabilities(run, nets, grey, brain, section, places, flips).items():
-                given[variant].append(found)
+        said = _probabilities(run, nets, grey, brain, section, places, flips)
+        seen = np.isfinite(next(iter(said.values()))[0])
+        if seen.any():
+            labels.append(known[seen])
+            for variant, found in said.items():
+                given[variant].append(found[:, seen])
         tick(Tick(STAGE, done, len(chosen), f"{brain.name} {section.id}"))
     if labels:
         together = np.concatenate(labels)
@@ -150,17 +155,21 @@ def _probabilities(
     places: Places,
     flips: Flips,
 ) -> Mapping[str, Float32[np.ndarray, "c n"]]:
-    """What each network says of some pixels of a section; memory is that of a tile and of these pixels."""
+    """What each network says of some pixels of a section; NaN where it did not look, since there is only glass.
+
+    Memory is that of a tile and of these pixels.
+    """
     config, (rows, cols) = run.experiment.texture, places
     prior = section_prior(brain.hemispheres(), brain.atlas(), section, config) if brain.manifest.atlas else None
     whole, found = read_section(brain, section, config), {}
     for variant, net in nets.items():
-        out = found[variant] = np.empty((net.classes, len(rows)), np.float32)
+        out = found[variant] = np.full((net.classes, len(rows)), np.nan, np.float32)
         for block in segment_blocks(
             net.to(fastest_device()), whole.read, whole.shape_px, prior, grey,
             near=whole.tissue.near, empty_class=GLASS, flips=flips,
         ):  # fmt: skip
             top, left = block.rows.start, block.cols.start
             here = (rows >= top) & (rows < block.rows.stop) & (cols >= left) & (cols < block.cols.stop)
-            out[:, here] = block.probabilities[:, rows[here] - top, cols[here] - left]
+            if block.run:
+                out[:, here] = block.probabilities[:, rows[here] - top, cols[here] - left]
     return found
