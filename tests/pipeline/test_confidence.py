@@ -112,7 +112,8 @@ def test_the_table_the_lines_and_the_chapter_tell_the_same(calibrated):
     (chapter,) = confidence_chapters(calibrated)
     (table,) = chapter.tables
     assert len(table.rows) == 1 + 10 + 5 + 3 + 1
-    assert table.rows[0][:2] == ("all pixels of the ribbon", "100%")
+    assert table.rows[0][:2] == ["all pixels of the ribbon", "100%"]
+    assert table.rows[-2][0] == "of sections rated excellent"
     assert [figure.title for figure in chapter.figures] == ["Reliability", "Dice against coverage"]
 
 

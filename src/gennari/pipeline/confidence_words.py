@@ -67,7 +67,9 @@ def rule_words(rule: Thresholds) -> str:
     """What a rule asks of a pixel."""
     asked = [f"predicted with {rule.confidence:g} or more"] if rule.confidence else []
     asked += [f"cut at {rule.plane_angle_deg:g} degrees or more"] if rule.plane_angle_deg else []
-    asked += [f"of sections rated {QUALITIES[len(QUALITIES) - 1 - rule.rating]} or better"] if rule.rating else []
+    if rule.rating:
+        place = len(QUALITIES) - 1 - rule.rating
+        asked.append(f"of sections rated {QUALITIES[place]}{' or better' if place else ''}")
     return ", ".join(asked) or _ALL
 
 
@@ -110,8 +112,10 @@ def _points(run: Run, thresholds: Thresholds) -> dict[str, Point]:
 def _table(run: Run) -> ReportTable:
     rows = []
     for asked in _asked():
-        cells = [f"{p.coverage:.0%}|{p.dice:.3f}|{p.areas}" for p in _points(run, asked).values()]
-        rows.append((rule_words(asked), *(cell for three in cells for cell in three.split("|"))))
+        cells = [rule_words(asked)]
+        for point in _points(run, asked).values():
+            cells += [f"{point.coverage:.0%}", f"{point.dice:.3f}" if point.areas else "–", str(point.areas)]
+        rows.append(cells)
     columns = [Column(name="kept are pixels")]
     for variant in VARIANTS:
         columns += [
