@@ -15,6 +15,7 @@ from gennari.nets.sizes import output_spacing_um
 from gennari.pipeline.confidence import confidence_stage, read_confidence, read_graded
 from gennari.pipeline.confidence_words import NOT_KEPT, confidence_chapters, confidence_lines
 from gennari.pipeline.evaluation import evaluate_stage
+from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS
 from gennari.pipeline.maps import confidence_path, map_path, probabilities_path, segment_stage
 from gennari.pipeline.references import true_map
@@ -22,6 +23,7 @@ from gennari.pipeline.sampling import sections_of
 from gennari.pipeline.section_maps import MapOptions
 from gennari.pipeline.stages import Run, open_run
 from gennari.pipeline.temperatures import read_temperatures
+from gennari.records import IGNORE
 from gennari.sources.probabilities import read_probability_bytes
 from gennari.sources.sections import read_labels
 from gennari.surface.ribbon import cut_ribbon
@@ -50,7 +52,7 @@ def _evaluated(finished_demo: Path, folder: Path, options: MapOptions) -> Run:
 
 
 def _pixels(run: Run, variant: str) -> tuple[np.ndarray, ...]:
-    """(true, predicted, said before, said after) of all pixels of the ribbon on held-out sections."""
+    """(true, predicted, said before, said after, annotated) of all pixels of the ribbon on held-out sections."""
     columns = []
     for name, part in sections_of(run, "test").items():
         brain = run.dataset.brain(name)
@@ -61,16 +63,21 @@ def _pixels(run: Run, variant: str) -> tuple[np.ndarray, ...]:
             (before,) = read_probability_bytes(confidence_path(run, variant, name, section.id))[0]
             predicted = read_labels(map_path(run, variant, name, section.id))[0]
             truth = true_map(brain, section.id, spacing_um)
-            columns.append((truth[here], predicted[here], before[here] / 255, shares.max(axis=0)[here] / 255))
+            drawn = annotated_labels(brain, section, spacing_um)[here] != IGNORE
+            said = (before[here] / 255, shares.max(axis=0)[here] / 255)
+            columns.append((truth[here], predicted[here], *said, drawn))
     return tuple(np.concatenate(column) for column in zip(*columns, strict=True))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_errors_before_and_after_are_those_of_the_kept_bytes(calibrated, variant):
-    true, predicted, before, after = _pixels(calibrated, variant)
+    true, predicted, before, after, drawn = _pixels(calibrated, variant)
     found = read_confidence(calibrated).networks[variant]
     assert found.before.error == pytest.approx(reliability(before, predicted == true).error)
     assert found.after.error == pytest.approx(reliability(after, predicted == true).error)
+    assert 0 < drawn.mean() < 1
+    for error, said in ((found.annotated_before, before), (found.annotated_after, after)):
+        assert error == pytest.approx(reliability(said[drawn], (predicted == true)[drawn]).error)
     assert sum(found.before.counts) == sum(found.after.counts) == len(true)
     assert found.temperature == read_temperatures(calibrated).networks[variant].value != 1
     assert np.abs(before - after).max() > 0.02, "the temperature must have changed something"
@@ -78,7 +85,7 @@ def test_errors_before_and_after_are_those_of_the_kept_bytes(calibrated, variant
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_counts_are_those_of_the_ribbon_and_fall_with_each_threshold(calibrated, variant):
-    true, predicted, _, _ = _pixels(calibrated, variant)
+    true, predicted, *_ = _pixels(calibrated, variant)
     graded = read_graded(calibrated)[variant]
     everything = kept(graded, Thresholds())
     np.testing.assert_array_equal(everything.confusion, confusion(true, predicted, 16))

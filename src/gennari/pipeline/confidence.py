@@ -1,5 +1,6 @@
 """The stage that asks whether probabilities of held-out sections may be trusted, and what setting doubt aside gains."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from gennari.execute import Report, Tick
 from gennari.metrics.calibration import Reliability, pooled, reliability
 from gennari.metrics.rejection import graded_confusions
 from gennari.nets.sizes import output_spacing_um
+from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS
 from gennari.pipeline.maps import PROBABILITIES, confidence_path, map_path, probabilities_path
 from gennari.pipeline.references import Reference, measured_sections, reference_map, reference_of
@@ -61,6 +63,9 @@ class NetworkConfidence(BaseModel):
         before: as it says by itself.
         after: at its temperature; None where probabilities were not calibrated.
         temperature: that one.
+        annotated_before: expected calibration error over pixels alone that experts annotated, as those that a
+            temperature is fitted on; None where no others are measured.
+        annotated_after: likewise at its temperature.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +73,8 @@ class NetworkConfidence(BaseModel):
     before: Bins
     after: Bins | None = None
     temperature: float = 1.0
+    annotated_before: float | None = None
+    annotated_after: float | None = None
 
 
 class ConfidenceSummary(BaseModel):
@@ -88,13 +95,18 @@ class ConfidenceSummary(BaseModel):
 
 
 class _Cortex(NamedTuple):
-    """What one section is measured on: pixels of its ribbon whose class is known."""
+    """What one section is measured on: pixels of its ribbon whose class is known, and which of them were annotated."""
 
     brain: Brain
     section: Section
     here: Bool[np.ndarray, "h w"]
     true: UInt8[np.ndarray, "n"]
+    annotated: Bool[np.ndarray, "n"]
     plane_angle_deg: Float[np.ndarray, "n"]
+
+
+_Found = Mapping[str, Mapping[str, list[Reliability]]]
+"""By network, then "before", "after", "annotated before", "annotated after": one a section."""
 
 
 def confidence_stage(run: Run, tick: Report) -> bool:
@@ -132,7 +144,7 @@ def read_graded(run: Run) -> Mapping[str, Int[np.ndarray, "k a r c c"]]:
 
 def _measured(run: Run, tick: Report) -> list[Path]:
     kept_before = {output for receipt in receipts(run) if receipt.stage == PROBABILITIES for output in receipt.outputs}
-    found: dict[str, list[tuple[Reliability, Reliability | None]]] = {variant: [] for variant in VARIANTS}
+    found: _Found = {variant: defaultdict(list) for variant in VARIANTS}
     graded: dict[str, np.ndarray] = {}
     total = sum(len(sections) for sections in measured_sections(run).values())
     classes = len(run.dataset.label_set.names)
@@ -147,10 +159,14 @@ def _measured(run: Run, tick: Report) -> list[Path]:
             said, right = _confidence(probabilities_path(*place), cortex.here), predicted == cortex.true
             counts = graded_confusions(cortex.true, predicted, said, cortex.plane_angle_deg, rating, classes)
             graded[variant] = graded.get(variant, 0) + counts
-            before, after = reliability(said, right), None
+            looks = {"before": said}
             if str(confidence_path(*place).relative_to(run.root)) in kept_before:
-                before, after = reliability(_confidence(confidence_path(*place), cortex.here), right), before
-            found[variant].append((before, after))
+                looks = {"before": _confidence(confidence_path(*place), cortex.here), "after": said}
+            for name, values in looks.items():
+                found[variant][name].append(reliability(values, right))
+                if cortex.annotated.any() and not cortex.annotated.all():
+                    chosen = reliability(values[cortex.annotated], right[cortex.annotated])
+                    found[variant][f"annotated {name}"].append(chosen)
     if not graded:
         raise InputError(
             "confidence is measured on pixels of cortex whose class is known, but held-out sections have none; "
@@ -162,19 +178,20 @@ def _measured(run: Run, tick: Report) -> list[Path]:
     return [run.path(FILE), run.path(COUNTS)]
 
 
-def _summary(run: Run, found: Mapping[str, Sequence[tuple[Reliability, Reliability | None]]]) -> ConfidenceSummary:
-    calibrated = all(after is not None for parts in found.values() for _, after in parts)
-    fitted = read_temperatures(run) if calibrated else None
+def _summary(run: Run, found: _Found) -> ConfidenceSummary:
+    fitted = read_temperatures(run) if all(parts["after"] for parts in found.values()) else None
     networks = {}
     for variant, parts in found.items():
-        after = [part for _, part in parts if part is not None]
+        annotated = [
+            pooled(parts[name]).error if parts[name] else None for name in ("annotated before", "annotated after")
+        ]
         networks[variant] = NetworkConfidence(
-            before=Bins.of([part for part, _ in parts]),
-            after=Bins.of(after) if fitted else None,
+            before=Bins.of(parts["before"]), after=Bins.of(parts["after"]) if fitted else None,
             temperature=fitted.networks[variant].value if fitted else 1.0,
-        )
+            annotated_before=annotated[0], annotated_after=annotated[1],
+        )  # fmt: skip
     return ConfidenceSummary(
-        networks=networks, sections=len(found[VARIANTS[0]]), reference=reference_of(run),
+        networks=networks, sections=len(found[VARIANTS[0]]["before"]), reference=reference_of(run),
         note=fitted.note if fitted else "",
     )  # fmt: skip
 
@@ -189,7 +206,9 @@ def _cortex(run: Run) -> Iterator[_Cortex]:
             cut = cut_section(section, slabs, spacing_um)
             labels = reference_map(brain, section, spacing_um, reference)
             here = cut.ribbon.cortex & (labels != IGNORE)
-            yield _Cortex(brain, section, here, labels[here], plane_angles_deg(cut, slabs, *np.nonzero(here)))
+            drawn = annotated_labels(brain, section, spacing_um)[here] != IGNORE
+            angles = plane_angles_deg(cut, slabs, *np.nonzero(here))
+            yield _Cortex(brain, section, here, labels[here], drawn, angles)
 
 
 def _confidence(path: Path, here: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "n"]:

@@ -59,7 +59,9 @@ def error_words(summary: ConfidenceSummary) -> str:
     for variant in VARIANTS:
         network = summary.networks[variant]
         after = f", {network.after.error:.3f} at temperature {network.temperature:.2f}" if network.after else ""
-        found.append(f"{LABELS[variant]} {network.before.error:.3f}{after}")
+        drawn = [error for error in (network.annotated_before, network.annotated_after) if error is not None]
+        alone = f" (annotated pixels alone: {', '.join(f'{error:.3f}' for error in drawn)})" if drawn else ""
+        found.append(f"{LABELS[variant]} {network.before.error:.3f}{after}{alone}")
     return f"expected calibration error {'; '.join(found)}"
 
 
