@@ -71,7 +71,7 @@ def test_flips_and_temperature_are_those_of_the_whole_image(finished, net, place
     assert (labels[looked] == expected.labels[looked]).mean() > 0.999
     wanted = as_bytes(tempered(expected.probabilities.astype(np.float32), 0.4))
     assert np.abs(shares.astype(int) - wanted)[:, looked].max() <= 1
-    unchanged = as_bytes(expected.probabilities.astype(np.float32).max(axis=0))
+    (unchanged,) = as_bytes(expected.probabilities.astype(np.float32).max(axis=0, keepdims=True))
     assert np.abs(before.astype(int) - unchanged)[looked].max() <= 1
     assert np.abs(expected.probabilities - plain.probabilities).max() > 0.01
     assert np.abs(shares.max(axis=0).astype(int) - before)[looked].max() > 10
