@@ -25,7 +25,8 @@ CONFIGS = {
 
 
 def _net(config: TextureConfig, areas: int = 3) -> AreaUNet:
-    net = AreaUNet(config, 5, areas, (2, 3, 4, 4)[: len(config.channels)] if areas else (), torch.Generator().manual_seed(1))
+    widths = (2, 3, 4, 4)[: len(config.channels)] if areas else ()
+    net = AreaUNet(config, 5, areas, widths, torch.Generator().manual_seed(1))
     side = valid_inputs(config, 100, 400)[0]
     net.train()
     with torch.no_grad():  # batch norm statistics that are not the identity
