@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from gennari.apply.segment import segment, segment_blocks
+from gennari.apply.segment import Flips, segment, segment_blocks
 from gennari.apply.tiles import tile_spans
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import normalise
@@ -25,7 +25,8 @@ CONFIGS = {
 
 
 def _net(config: TextureConfig, areas: int = 3) -> AreaUNet:
-    net = AreaUNet(config, 5, areas, (2, 3, 4) if areas else (), torch.Generator().manual_seed(1))
+    widths = (2, 3, 4, 4)[: len(config.channels)] if areas else ()
+    net = AreaUNet(config, 5, areas, widths, torch.Generator().manual_seed(1))
     side = valid_inputs(config, 100, 400)[0]
     net.train()
     with torch.no_grad():  # batch norm statistics that are not the identity
@@ -61,6 +62,26 @@ def _whole(net: AreaUNet, image: np.ndarray, prior: np.ndarray | None) -> np.nda
         return net(x, atlas)[0].softmax(dim=0).numpy()[:, : shape[0], : shape[1]]
 
 
+def _whole_mirrored(net: AreaUNet, image: np.ndarray, prior: np.ndarray | None, over: tuple[int, ...]) -> np.ndarray:
+    """Probabilities by one pass over the mirror image of the image set in glass, mirrored back."""
+    config, cells = net.config, []
+    shape = [-(-side // config.output_stride_px) for side in image.shape]
+    for side, least in zip(image.shape, shape, strict=True):
+        if config.padding == "same":
+            cells.append(-(-side // config.period_px) * config.period_px // config.output_stride_px)
+        else:
+            sizes = (unet_sizes(config, px) for px in valid_inputs(config, 1, 1500))
+            cells.append(next(s.output_px for s in sizes if s.output_px >= least))
+    canvas = np.full([n * config.output_stride_px for n in cells], 255, np.uint8)
+    canvas[: image.shape[0], : image.shape[1]] = image
+    atlas = None
+    if prior is not None:
+        atlas = np.zeros((len(prior), *(side // config.stem_stride for side in canvas.shape)), prior.dtype)
+        atlas[:, : prior.shape[1], : prior.shape[2]] = prior
+        atlas = np.flip(atlas, over)
+    return np.flip(_whole(net, np.flip(canvas, over), atlas), over)[:, : shape[0], : shape[1]]
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("shape", [(211, 150), (64, 301)])
 def test_tiles_give_what_one_pass_gives(name: str, shape: tuple[int, int], rng: np.random.Generator):
@@ -77,6 +98,37 @@ def test_tiles_give_what_one_pass_gives(name: str, shape: tuple[int, int], rng: 
     one = segment(net, image, prior, NORMALISATION, tile_px=1000)
     assert one.tiles == 1
     np.testing.assert_allclose(one.probabilities, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", [*CONFIGS, "valid, four blocks"])
+@pytest.mark.parametrize(("flips", "mirrors"), [("columns", ((), (-1,))), ("all", ((), (-1,), (-2,), (-2, -1)))])
+def test_flipped_tiles_give_the_mean_of_one_pass_over_each_mirror_image(
+    name: str, flips: Flips, mirrors: tuple[tuple[int, ...], ...], rng: np.random.Generator
+):
+    # of four blocks outputs are no multiple of the pooling period
+    deep = VALID.model_copy(update={"channels": (3, 4, 4, 5), "convs": (1, 1, 1, 1), "patch_px": 67})
+    config = CONFIGS.get(name, deep)
+    net, image = _net(config), rng.integers(0, 256, (211, 150), dtype=np.uint8)
+    prior = rng.random((3, *(-(-side // config.stem_stride) for side in image.shape))).astype(np.float16)
+    passes = [_whole_mirrored(net, image, prior, over) for over in mirrors]
+    expected = np.mean(passes, axis=0)
+    result = segment(net, image, prior, NORMALISATION, tile_px=160, flips=flips)
+    assert result.tiles > 1
+    assert np.abs(passes[0] - passes[1]).max() > 0.05, "a mirror image must be seen otherwise"
+    np.testing.assert_allclose(passes[0], _whole(net, image, prior), atol=1e-6)
+    np.testing.assert_allclose(result.probabilities, expected, atol=1e-3)
+    first, second = np.sort(expected, axis=0)[[-1, -2]]
+    clear = first - second > 1e-5
+    assert clear.mean() > 0.99
+    np.testing.assert_array_equal(result.labels[clear], expected.argmax(axis=0)[clear])
+
+
+def test_flips_leave_the_statistics_of_batch_norm_alone(rng: np.random.Generator):
+    net = _net(SAME, areas=0).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    segment(net, rng.integers(0, 256, (64, 64), dtype=np.uint8), None, NORMALISATION, flips="all")
+    assert net.training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
 def test_a_coarse_prior_tiles_as_its_fine_grid_does(rng: np.random.Generator):

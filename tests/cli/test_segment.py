@@ -8,6 +8,7 @@ import pytest
 from gennari.cli import segment as verb
 from gennari.execute import Failure, TasksFailed
 from gennari.pipeline.executors import HERE, ExecutorChoice
+from gennari.pipeline.section_maps import MapOptions
 from gennari.pipeline.section_tasks import WHOLE, Part, Spread
 
 
@@ -26,9 +27,24 @@ from gennari.pipeline.section_tasks import WHOLE, Part, Spread
 )
 def test_segment_hands_its_options_on(gennari, finished_demo, monkeypatch, options, spread):
     asked = []
-    monkeypatch.setattr(verb, "segment_stage", lambda run, tick, keep, spread: asked.append((keep, spread)))
+    monkeypatch.setattr(verb, "segment_stage", lambda run, tick, *rest: asked.append(rest))
     assert gennari("segment", finished_demo / "run", *options).code == 0
-    assert asked == [(False, spread)]
+    assert asked == [(False, spread, MapOptions())]
+
+
+@pytest.mark.parametrize(
+    ("line", "keep", "options"),
+    [
+        (("--probabilities", "--calibrate"), True, MapOptions(calibrate=True)),
+        (("--flips", "columns"), False, MapOptions(flips="columns")),
+        (("--flips", "all", "--probabilities"), True, MapOptions(flips="all")),
+    ],
+)
+def test_segment_hands_on_how_networks_look(gennari, finished_demo, monkeypatch, line, keep, options):
+    asked = []
+    monkeypatch.setattr(verb, "segment_stage", lambda run, tick, *rest: asked.append(rest))
+    assert gennari("segment", finished_demo / "run", *line).code == 0
+    assert asked == [(keep, Spread(), options)]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +52,7 @@ def test_segment_hands_its_options_on(gennari, finished_demo, monkeypatch, optio
     [
         (("--executor", "ray"), "an executor is local[:N], dask[:N], dask:tcp://HOST:PORT or slurm[:N], got 'ray'"),
         (("--part", "4/3"), "a part is i/N with 1 <= i <= N, such as 2/4, got '4/3'"),
+        (("--calibrate",), "calibration changes probabilities, and maps not at all, but none are kept"),
         (("--sbatch", "time=90"), "--sbatch is for --executor slurm, but no executor is named"),
     ],
 )

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from gennari.cli import borders as borders_verb
-from gennari.cli import sample
+from gennari.cli import evaluate, sample
 from gennari.cli.app import VERBS
+from gennari.metrics.rejection import Thresholds
 from gennari.pipeline import demo as whole
 from gennari.pipeline import making, maps
 from gennari.pipeline.border_places import Ask
 from gennari.pipeline.borders import Found
+from gennari.pipeline.confidence_words import RULE
 from gennari.pipeline.stages import open_run
 
 
@@ -115,7 +117,25 @@ def test_an_interrupted_demo_and_phantom_leave_with_75(gennari, demo, tmp_path, 
 
 def test_evaluate_prints_the_table(gennari, finished_demo):
     table = gennari("evaluate", finished_demo / "run").out
-    assert table.splitlines()[-1].startswith("gain in Dice, 95 % over 4 held-out sections")
+    gain, confidence = table.splitlines()[-2:]
+    assert gain.startswith("gain in Dice, 95 % over 4 held-out sections")
+    assert confidence.startswith("confidence was not measured, since probabilities were not kept")
+
+
+def test_evaluate_tells_what_the_thresholds_that_are_asked_for_keep(gennari, finished_demo, monkeypatch):
+    asked = []
+    monkeypatch.setattr(evaluate, "confidence_lines", lambda run, rule: str(asked.append(rule)))
+    run = finished_demo / "run"
+    assert gennari("evaluate", run).code == 0
+    options = ("--min-confidence", "0.95", "--min-plane-angle-deg", "60", "--min-quality", "good")
+    assert gennari("evaluate", run, *options).code == 0
+    assert asked == [RULE, Thresholds(confidence=0.95, plane_angle_deg=60.0, rating=2)]
+
+
+def test_thresholds_between_the_counted_steps_are_refused(refused, finished_demo):
+    said = refused("evaluate", finished_demo / "run", "--min-confidence", "0.85")
+    assert "a threshold on the confidence is one of 0.0, 0.3, 0.4" in said
+    assert "got 0.85; confusions are counted between these steps alone, so choose one" in said
 
 
 def test_a_second_process_is_refused_while_one_works(gennari, demo):

@@ -36,7 +36,7 @@ def test_a_section_that_kills_every_dask_worker_is_named_and_the_rest_goes_on(tm
     work, tasks = toy(tmp_path, count=4)
     order(tmp_path, 2, "die")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         pytest.raises(TasksFailed, match=r"1 of 4 sections of toy failed.*: A 2: KilledWorker"),
     ):
         run_sections(work, tasks, spread(f"dask:{cluster.scheduler_address}"), silent)
@@ -48,7 +48,9 @@ def test_a_section_that_kills_every_dask_worker_is_named_and_the_rest_goes_on(tm
 
 def test_threads_of_a_cluster_share_a_machine(tmp_path):
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=3, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=3, processes=False, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         open_executor(ExecutorChoice(kind="dask", address=cluster.scheduler_address), 1, 1, tmp_path) as place,
     ):
         assert place.side_by_side == 3

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from gennari.metrics.calibration import TEMPERATURES, accuracy_by_coverage, fit_temperature, reliability, tempered
+from gennari.metrics.calibration import (
+    TEMPERATURES,
+    accuracy_by_coverage,
+    fit_temperature,
+    pooled,
+    reliability,
+    tempered,
+)
 
 
 def softmax(logits):
@@ -20,6 +27,18 @@ def test_calibration_error_is_the_mean_gap_over_bins(rng):
             gap = abs(np.mean([right[i] for i in inside]) - np.mean([confidence[i] for i in inside]))
             expected += gap * len(inside) / 500
     assert found.error == pytest.approx(expected)
+
+
+def test_sections_pool_to_what_their_pixels_give_together(rng):
+    confidence, right = rng.uniform(0.5, 1, 300), rng.random(300) < 0.6
+    parts = [reliability(confidence[part], right[part]) for part in np.split(np.arange(300), [7, 120])]
+    together, found = reliability(confidence, right), pooled(parts)
+    np.testing.assert_array_equal(found.counts, together.counts)
+    np.testing.assert_allclose(found.confidence, together.confidence)
+    np.testing.assert_allclose(found.accuracy, together.accuracy)
+    assert found.error == pytest.approx(together.error)
+    with pytest.raises(ValueError, match="at least one part"):
+        pooled([])
 
 
 def test_what_is_certain_and_right_has_no_error():

@@ -14,6 +14,7 @@ from gennari.pipeline.export import Wanted, export_path, export_stages
 from gennari.pipeline.learning import weights_path
 from gennari.pipeline.maps import MODEL, map_path, mapped_sections, model_stage, probabilities_path
 from gennari.pipeline.models import create_model_run, open_model, shipped_model, used_model
+from gennari.pipeline.section_maps import MapOptions
 from gennari.pipeline.stages import open_run
 from gennari.sources.documents import file_digest
 from gennari.sources.sections import read_labels
@@ -123,6 +124,13 @@ def test_weights_that_are_not_the_configs_are_refused(model_folder, finished):
     shutil.copyfile(weights_path(finished, "baseline"), model_folder / "weights.safetensors")
     with pytest.raises(InputError, match="its SHA-256 is another; copy the whole folder again"):
         open_model(model_folder).net()
+
+
+def test_a_finished_model_is_not_calibrated(model_folder, phantom, tmp_path):
+    model = open_model(model_folder)
+    run = create_model_run(tmp_path / "new", phantom, model)
+    with pytest.raises(InputError, match="a temperature is fitted on the validation sections of a run that trains"):
+        model_stage(run, model, lambda tick: None, probabilities=True, options=MapOptions(calibrate=True))
 
 
 def test_classes_of_another_data_set_are_refused(model_folder, phantom, tmp_path):

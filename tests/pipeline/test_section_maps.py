@@ -12,6 +12,7 @@ from gennari.pipeline.executors import ExecutorChoice
 from gennari.pipeline.learning import VARIANTS, weights_path
 from gennari.pipeline.maps import mapped_sections, segment_section, segment_stage
 from gennari.pipeline.section_inputs import section_inputs
+from gennari.pipeline.section_maps import MapOptions
 from gennari.pipeline.section_tasks import Part, Spread
 from gennari.pipeline.stages import Run, is_finished, open_run
 from gennari.sources.precomputed import PREFIX
@@ -30,9 +31,9 @@ def segmented(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Filled with what is segmented in this process."""
     real, called = segment_section, []
 
-    def noted(root: Path, brain: str, section: int, keep: bool) -> list[Path]:
+    def noted(root: Path, brain: str, section: int, keep: bool, options: MapOptions) -> list[Path]:
         called.append((brain, section))
-        return real(root, brain, section, keep)
+        return real(root, brain, section, keep, options)
 
     monkeypatch.setattr(maps, "segment_section", noted)
     return called
@@ -87,6 +88,20 @@ def test_other_weights_make_all_maps_again(run, ticks, segmented):
     shutil.copyfile(weights_path(run, VARIANTS[0]), weights_path(run, VARIANTS[1]))
     segment_stage(run, ticks.append)
     assert segmented == _all(run)
+
+
+def test_flips_make_all_maps_again_and_are_another_configuration(run, ticks, segmented):
+    before = _hashes(run.path("maps"))
+    segment_stage(run, ticks.append, options=MapOptions(flips="columns"))
+    assert segmented == _all(run)
+    assert _hashes(run.path("maps")) != before
+    with pytest.raises(InputError, match=r"stage segment .* was finished with another configuration"):
+        segment_stage(run, ticks.append)
+
+
+def test_probabilities_that_are_to_be_calibrated_must_be_kept(run, ticks):
+    with pytest.raises(InputError, match="calibration changes probabilities, and maps not at all, but none are kept"):
+        segment_stage(run, ticks.append, options=MapOptions(calibrate=True))
 
 
 def test_a_section_that_cannot_be_read_is_named_and_the_others_are_done(run, ticks, segmented):

@@ -5,6 +5,7 @@ import pytest
 
 from gennari.apply.segment import segment
 from gennari.errors import InputError
+from gennari.metrics.calibration import tempered
 from gennari.nets.sizes import output_spacing_um
 from gennari.nets.weights import load_area_unet
 from gennari.pipeline import section_maps
@@ -12,7 +13,7 @@ from gennari.pipeline.labelled import section_prior
 from gennari.pipeline.learning import normalisation, weights_path
 from gennari.pipeline.maps import mapped_sections
 from gennari.pipeline.section_maps import read_section, write_map
-from gennari.sources.probabilities import as_bytes, read_probability_bytes
+from gennari.sources.probabilities import as_bytes, read_confidence_bytes, read_probability_bytes
 from gennari.sources.sections import read_labels
 
 
@@ -55,6 +56,26 @@ def test_a_written_map_is_that_of_the_whole_image(finished, net, place, tile_px,
     assert (labels[looked] == expected.labels[looked]).mean() > 0.999
     difference = np.abs(shares.astype(int) - as_bytes(expected.probabilities.astype(np.float32)))
     assert difference[:, looked].max() <= 1
+
+
+def test_flips_and_temperature_are_those_of_the_whole_image(finished, net, place, tmp_path):
+    brain, section = place
+    config, grey = net.config, normalisation(finished)
+    expected = segment(net, brain.read_full(section.id, config.spacing_um), None, grey, flips="columns")
+    plain = segment(net, brain.read_full(section.id, config.spacing_um), None, grey)
+    paths = [tmp_path / f"{name}.ome.zarr" for name in ("map", "shares", "before")]
+    whole = read_section(brain, section, config)
+    write_map(net, whole, None, grey, brain.label_set, *paths, flips="columns", temperature=0.4)
+    (labels, _), (shares, _), ((before,), _) = read_labels(paths[0]), *map(read_probability_bytes, paths[1:])
+    looked = before < 255  # tiles of glass were not run
+    assert (labels[looked] == expected.labels[looked]).mean() > 0.999
+    wanted = as_bytes(tempered(expected.probabilities.astype(np.float32), 0.4))
+    assert np.abs(shares.astype(int) - wanted)[:, looked].max() <= 1
+    (unchanged,) = as_bytes(expected.probabilities.astype(np.float32).max(axis=0, keepdims=True))
+    assert np.abs(before.astype(int) - unchanged)[looked].max() <= 1
+    assert np.abs(expected.probabilities - plain.probabilities).max() > 0.01
+    assert np.abs(shares.max(axis=0).astype(int) - before)[looked].max() > 10
+    np.testing.assert_array_equal(read_confidence_bytes(paths[1])[0], shares.max(axis=0))
 
 
 def test_only_the_map_is_written_unless_probabilities_are_wanted(finished, net, place, tmp_path):

@@ -10,6 +10,7 @@ from yaozarrs import validate_zarr_store
 from gennari.errors import InputError
 from gennari.records import LabelSet
 from gennari.sources.probabilities import (
+    read_confidence_bytes,
     read_probabilities,
     read_probability_bytes,
     write_probabilities,
@@ -33,6 +34,13 @@ def test_a_byte_is_the_probability_to_half_of_one_in_255(tmp_path, given, label_
     read, spacing_um = read_probabilities(tmp_path / "p.ome.zarr")
     assert spacing_um == 64.0
     assert np.abs(read - given).max() <= 0.5 / 255 + 1e-6
+
+
+def test_confidence_is_the_largest_byte_of_each_pixel(tmp_path, given, label_set):
+    write_probabilities(tmp_path / "p.ome.zarr", given, 64.0, label_set)
+    found, spacing_um = read_confidence_bytes(tmp_path / "p.ome.zarr")
+    np.testing.assert_array_equal(found, np.rint(given.max(axis=0) * 255))
+    assert spacing_um == 64.0
 
 
 def test_an_ngff_validator_finds_channels_with_class_names_and_colours(tmp_path, given, label_set: LabelSet):
@@ -84,6 +92,8 @@ def test_what_is_no_image_of_probabilities_is_refused(tmp_path, given, label_set
             (path / "0/zarr.json").write_text(json.dumps(array | {"shape": [4, 37]}))
     with pytest.raises(InputError, match="must be a whole OME-Zarr image of probabilities"):
         read_probabilities(path)
+    with pytest.raises(InputError, match="must be a whole OME-Zarr image of probabilities"):
+        read_confidence_bytes(path)
 
 
 def test_a_large_image_may_be_read_in_so_many_rows_and_columns(tmp_path, given, label_set):

@@ -77,7 +77,7 @@ def near_ribbon(
 
 
 def surface_opinions(
-    sections: Iterable[tuple[NearRibbon, Float[np.ndarray, "n c"]]],
+    sections: Iterable[tuple[NearRibbon, Float[np.ndarray, "_ c"]]],
     hemispheres: tuple[Hemisphere, Hemisphere],
     settings: ContextSettings,
     first: int,

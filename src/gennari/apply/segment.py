@@ -1,16 +1,17 @@
 """Areas of a whole section, tile by tile, with the result of one pass over the whole image."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float16, Float32, UInt8
 from torch import Tensor
 
-from gennari.apply.tiles import tile_spans
+from gennari.apply.tiles import Span, tile_spans
 from gennari.apply.tissue import Pixels
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import normalise
@@ -22,6 +23,14 @@ TILE_PX = 1024
 """Input side of a tile at most, its rim included."""
 Near = Callable[[slice, slice], bool]
 """Whether a rectangle of the output grid is of interest (`Tissue.near`)."""
+Flips = Literal["none", "columns", "all"]
+"""How the network looks at a section: once; also at its mirror image (columns, as `Augmentation.mirror`, which turns
+one hemisphere into the other); or at all four images that mirrored rows and columns give."""
+_PLAIN, _COLUMNS, _ROWS, _BOTH = (False, False), (False, True), (True, False), (True, True)
+_LOOKS: Mapping[Flips, tuple[tuple[bool, bool], ...]] = MappingProxyType(
+    {"none": (_PLAIN,), "columns": (_PLAIN, _COLUMNS), "all": (_PLAIN, _COLUMNS, _ROWS, _BOTH)}
+)
+"""Whether rows, and whether columns, are mirrored."""
 
 
 class Block(NamedTuple):
@@ -65,6 +74,7 @@ def segment(
     tile_px: int = TILE_PX,
     near: Near | None = None,
     empty_class: int = 0,
+    flips: Flips = "none",
 ) -> Segmentation:
     """Segment a section that is in memory; as `segment_blocks`, whose blocks it puts together.
 
@@ -76,6 +86,7 @@ def segment(
         tile_px: as there.
         near: as there.
         empty_class: as there.
+        flips: as there.
 
     Raises:
         InputError: `tile_px` is too small for the network.
@@ -85,7 +96,7 @@ def segment(
     probabilities, labels, tiles = np.zeros((net.classes, *shape), np.float16), np.zeros(shape, np.uint8), 0
     blocks = segment_blocks(
         net, lambda rows, cols: image[rows, cols], (image.shape[0], image.shape[1]), prior, normalisation,
-        tile_px=tile_px, near=near, empty_class=empty_class,
+        tile_px=tile_px, near=near, empty_class=empty_class, flips=flips,
     )  # fmt: skip
     for block in blocks:
         probabilities[:, block.rows, block.cols], labels[block.rows, block.cols] = block.probabilities, block.labels
@@ -103,12 +114,14 @@ def segment_blocks(
     tile_px: int = TILE_PX,
     near: Near | None = None,
     empty_class: int = 0,
+    flips: Flips = "none",
 ) -> Iterator[Block]:
     """Segment a section tile by tile: no seams, equal to a single pass over the image set in empty glass.
 
     Blocks come row by row, each output pixel in one of them; memory is one tile's, whatever the section's size. Every
     tile is read with the rim that its output depends on and stands on the network's pooling grid. For "same" padding
-    the single pass pads the image (with glass, below and to the right) to a multiple of the pooling period.
+    the single pass pads the image (with glass, below and to the right) to a multiple of the pooling period. With flips
+    the single passes are those over this image and its mirror images, and probabilities their mean.
 
     Args:
         net: trained; put into evaluation mode for the time.
@@ -119,6 +132,7 @@ def segment_blocks(
         tile_px: input side of a tile at most, its rim included.
         near: a tile without anything of interest is not run; None runs all.
         empty_class: the class of all pixels of such a tile.
+        flips: mirrored looks at each tile; each costs as much as the first.
 
     Raises:
         InputError: `tile_px` is too small for the network.
@@ -128,36 +142,57 @@ def segment_blocks(
     stem = _grid(shape_px, config.stem_stride)
     if prior is not None and prior.shape[1:] != stem:
         raise ValueError(f"the prior must lie on the stem's grid {stem}, got {prior.shape[1:]}; make it at its spacing")
-    places = list(product(*(tile_spans(config, side, tile_px) for side in shape_px)))
+    sides = [
+        list(zip(*(tile_spans(config, side, tile_px, mirrored) for mirrored in (False, True)), strict=True))
+        for side in shape_px
+    ]  # each tile twice: as it is read for a plain look and for a mirrored one
     net.eval()
     try:
-        for rows, cols in places:
-            if near is not None and not near(rows.out, cols.out):
-                yield _empty(rows.out, cols.out, net.classes, empty_class)
+        for rows, cols in product(*sides):
+            out = (rows[0].out, cols[0].out)
+            if near is not None and not near(*out):
+                yield _empty(*out, net.classes, empty_class)
                 continue
-            window = normalise(_with_glass(read, (rows.image, cols.image), shape_px), normalisation)
-            atlas = None
-            if prior is not None:
-                atlas = _with_zeros(prior, (rows.atlas, cols.atlas)).astype(np.float32)
-            logits = _logits(net, window, atlas)[:, rows.inside, cols.inside]
-            yield Block(
-                rows=rows.out,
-                cols=cols.out,
-                probabilities=logits.softmax(dim=0).cpu().numpy(),
-                labels=logits.argmax(dim=0).to(torch.uint8).cpu().numpy(),
-                run=True,
-            )
+            looks = []
+            for mirrored in _LOOKS[flips]:
+                spans = (rows[mirrored[0]], cols[mirrored[1]])
+                window = normalise(_with_glass(read, (spans[0].image, spans[1].image), shape_px), normalisation)
+                atlas = None
+                if prior is not None:
+                    atlas = _with_zeros(prior, (spans[0].atlas, spans[1].atlas)).astype(np.float32)
+                looks.append(_logits(net, window, atlas, spans, mirrored))
+            yield _block(*out, looks)
     finally:
         net.train(was_training)
 
 
 @torch.inference_mode()
 def _logits(
-    net: AreaUNet, window: Float32[np.ndarray, "h w"], atlas: Float32[np.ndarray, "a hs ws"] | None
+    net: AreaUNet,
+    window: Float32[np.ndarray, "h w"],
+    atlas: Float32[np.ndarray, "a hs ws"] | None,
+    spans: tuple[Span, Span],
+    mirrored: tuple[bool, bool],
 ) -> Float32[Tensor, "c ho wo"]:
+    """What the network says of a tile's own output pixels; a mirrored tile is mirrored for it, and its answer back."""
     device = next(net.parameters()).device
-    x = torch.from_numpy(window[None, None]).to(device, memory_format=torch.channels_last)
-    return net(x, None if atlas is None else torch.from_numpy(atlas[None]).to(device))[0]
+    over = tuple(axis for axis, turned in zip((-2, -1), mirrored, strict=True) if turned)
+    x = _mirrored(torch.from_numpy(window[None, None]), over).to(device, memory_format=torch.channels_last)
+    logits = net(x, None if atlas is None else _mirrored(torch.from_numpy(atlas[None]), over).to(device))[0]
+    return _mirrored(logits, over)[:, spans[0].inside, spans[1].inside]
+
+
+def _mirrored(values: Float32[Tensor, "*n"], over: tuple[int, ...]) -> Float32[Tensor, "*n"]:
+    return values.flip(over) if over else values  # flipped over nothing they would be copied
+
+
+def _block(rows: slice, cols: slice, looks: list[Float32[Tensor, "c h w"]]) -> Block:
+    if len(looks) == 1:
+        probabilities, likeliest = looks[0].softmax(dim=0), looks[0].argmax(dim=0)
+    else:
+        probabilities = torch.stack([logits.softmax(dim=0) for logits in looks]).mean(dim=0)
+        likeliest = probabilities.argmax(dim=0)
+    return Block(rows, cols, probabilities.cpu().numpy(), likeliest.to(torch.uint8).cpu().numpy(), run=True)
 
 
 def _empty(rows: slice, cols: slice, classes: int, empty_class: int) -> Block:

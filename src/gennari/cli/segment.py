@@ -3,11 +3,13 @@
 import sys
 from pathlib import Path
 
+from gennari.apply.segment import Flips
 from gennari.cli.progress import progress
 from gennari.errors import InputError
 from gennari.pipeline.executors import HERE, ExecutorChoice
 from gennari.pipeline.maps import model_stage, segment_stage
 from gennari.pipeline.models import create_model_run, open_model, shipped_model, used_model
+from gennari.pipeline.section_maps import MapOptions
 from gennari.pipeline.section_tasks import WHOLE, Part, Spread
 from gennari.pipeline.stages import locked, open_run
 
@@ -18,6 +20,8 @@ def segment(
     dataset: Path | None = None,
     model: Path | None = None,
     probabilities: bool = False,
+    calibrate: bool = False,
+    flips: Flips = "none",
     executor: str | None = None,
     sbatch: tuple[str, ...] = (),
     part: str | None = None,
@@ -33,6 +37,10 @@ def segment(
         dataset: folder of a data set to segment without any training, all its sections.
         model: folder of a finished model, as `gennari export RUN --what model` writes it.
         probabilities: keep the probabilities of all classes too, a byte each.
+        calibrate: divide their logits by a temperature that is fitted on annotated cortex of the run's validation
+            sections first; without such sections it stays 1. Maps do not change.
+        flips: let the networks look at mirror images too and take the mean: columns (twice the time), or all, rows
+            and columns (four times), for networks that were trained on turned windows.
         executor: local:N for N processes, dask:N, dask:tcp://HOST:PORT, or slurm:N for an array of N jobs; the numbers
             may be left out. This process by default.
         sbatch: a parameter of SLURM's jobs such as time=240 (minutes), mem=16GB, gpus_per_node=1 or partition=gpu.
@@ -43,6 +51,7 @@ def segment(
     if sbatch and executor is None:
         raise InputError("--sbatch is for --executor slurm, but no executor is named; add it or leave --sbatch out")
     choice = ExecutorChoice.parse(executor, sbatch) if executor is not None else HERE
+    options = MapOptions(flips=flips, calibrate=calibrate)
     spread = Spread(executor=choice, part=Part.parse(part) if part is not None else WHOLE)
     with locked(run, make=dataset is not None, part=part or ""), progress() as tick:
         if dataset is None:
@@ -52,7 +61,7 @@ def segment(
             chosen = open_model(model) if model else shipped_model()
             opened = create_model_run(run, dataset, chosen)
         if chosen is None:
-            segment_stage(opened, tick, probabilities, spread)
+            segment_stage(opened, tick, probabilities, spread, options)
         else:
             sys.stdout.write(f"{chosen.words}\n")
-            model_stage(opened, chosen, tick, probabilities, spread)
+            model_stage(opened, chosen, tick, probabilities, spread, options)

@@ -1,5 +1,6 @@
 """Whether probabilities mean what they say: expected calibration error, temperature scaling, risk against coverage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -50,6 +51,24 @@ def reliability(confidence: Float[np.ndarray, "n"], right: Bool[np.ndarray, "n"]
     index = np.minimum((np.asarray(confidence, float) * bins).astype(int), bins - 1)
     counts = np.bincount(index, minlength=bins)
     sums = [np.bincount(index, values, bins) for values in (np.asarray(confidence, float), right.astype(float))]
+    with np.errstate(invalid="ignore"):
+        mean, share = (total / counts for total in sums)
+    return Reliability(confidence=mean, accuracy=share, counts=counts)
+
+
+def pooled(parts: Sequence[Reliability]) -> Reliability:
+    """The reliability of all pixels of several parts, such as sections, that were put into the same bins.
+
+    Raises:
+        ValueError: there is no part.
+    """
+    if not parts:
+        raise ValueError("reliability is pooled over at least one part, got none")
+    counts = np.sum([part.counts for part in parts], axis=0)
+    sums = [
+        np.sum([np.nan_to_num(values) * part.counts for values, part in zip(column, parts, strict=True)], axis=0)
+        for column in ([part.confidence for part in parts], [part.accuracy for part in parts])
+    ]
     with np.errstate(invalid="ignore"):
         mean, share = (total / counts for total in sums)
     return Reliability(confidence=mean, accuracy=share, counts=counts)

@@ -119,7 +119,9 @@ def _dask(choice: ExecutorChoice, side_by_side: int) -> Iterator[Place]:
         arguments = {"address": choice.address, "timeout": CONNECT_S}
     else:
         count = choice.count or side_by_side
-        arguments = {"n_workers": count, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        # any free port of this machine alone: without an address Dask takes 8787, which another run may hold
+        free = "127.0.0.1:0"
+        arguments = {"n_workers": count, "threads_per_worker": 1, "processes": True, "dashboard_address": free}
     try:
         client = distributed.Client(**arguments)
     except (OSError, ValueError) as error:

@@ -13,6 +13,7 @@ from gennari.metrics.distances import DistanceError
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.siamese import SiameseNet
 from gennari.pipeline.border_page import border_chapters
+from gennari.pipeline.confidence_words import confidence_chapters
 from gennari.pipeline.evaluation import METHODS, SectionScore, Summary, read_confusions
 from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS, read_distance_error
@@ -70,7 +71,7 @@ def _report(run: Run, tick: Report) -> list[Path]:
         tick(Tick("report", done, FIGURES, title))
     page, viewer = run.path("report.html"), run.path("view.html")
     write_text(viewer, viewer_page())
-    write_report(page, content(run, summary, error, figures, border_chapters(run)))
+    write_report(page, content(run, summary, error, figures, (*confidence_chapters(run), *border_chapters(run))))
     return [page, viewer, *(run.path("figures", f"{name}.png") for name in figures)]
 
 

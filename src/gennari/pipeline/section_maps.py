@@ -1,14 +1,16 @@
 """One section's map, written while it is made: memory stays that of a few tiles, whatever the section's size."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from gennari.apply.segment import segment_blocks
+from gennari.apply.segment import Flips, segment_blocks
 from gennari.apply.tissue import Pixels, Tissue, find_tissue
 from gennari.data.pixels import Normalisation
 from gennari.data.prior import Prior
+from gennari.metrics.calibration import tempered
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import TextureConfig, output_spacing_um
 from gennari.records import LabelSet, Section
@@ -18,6 +20,36 @@ from gennari.sources.sections import growing_labels
 
 GLASS = 0
 """The class of tiles without tissue: background comes first in every label set."""
+
+
+CONFIDENCE = LabelSet(names=("confidence before calibration",), colours=("#ffffff",), first_area=0)
+"""The one channel of what is kept of probabilities before they are divided by their temperature."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapOptions:
+    """What a user may ask for beyond one plain look of the network.
+
+    Attributes:
+        flips: mirror images that the network looks at too; maps and probabilities are of the mean.
+        calibrate: give probabilities at the temperature that was fitted on validation sections; maps stay.
+    """
+
+    flips: Flips = "none"
+    calibrate: bool = False
+
+    @property
+    def flips_key(self) -> str:
+        """What decides maps, for receipts; empty for one plain look, so that older receipts hold."""
+        return "" if self.flips == "none" else f"flips {self.flips}"
+
+    @property
+    def key(self) -> str:
+        """What decides maps and probabilities, likewise."""
+        return " ".join(word for word in (self.flips_key, "calibrated" if self.calibrate else "") if word)
+
+
+PLAIN = MapOptions()
 
 
 class WholeSection(NamedTuple):
@@ -54,8 +86,14 @@ def write_map(
     label_set: LabelSet,
     labels: Path,
     probabilities: Path | None = None,
+    confidence: Path | None = None,
+    *,
+    flips: Flips = "none",
+    temperature: float = 1.0,
 ) -> None:
     """Segment a section and write its map, and if wanted its probabilities, tile by tile; atomically.
+
+    The temperature changes probabilities and no map: which class is the likeliest does not depend on it.
 
     Args:
         net: trained, on the device it is to run on.
@@ -65,6 +103,9 @@ def write_map(
         label_set: the network's classes.
         labels: where the map is written.
         probabilities: where they are written, if anywhere.
+        confidence: where the largest of each pixel's probabilities at temperature 1 is written, if anywhere.
+        flips: as `segment_blocks`.
+        temperature: of the probabilities.
 
     Raises:
         InputError: pixels cannot be read.
@@ -73,11 +114,18 @@ def write_map(
     shape_px = (-(-whole.shape_px[0] // stride), -(-whole.shape_px[1] // stride))
     with ExitStack() as stack:
         classes = stack.enter_context(growing_labels(labels, shape_px, spacing_um, label_set))
-        shares = None
+        shares = before = None
         if probabilities:
             shares = stack.enter_context(growing_probabilities(probabilities, shape_px, spacing_um, label_set))
-        near, empty = whole.tissue.near, GLASS
-        for block in segment_blocks(net, whole.read, whole.shape_px, prior, grey, near=near, empty_class=empty):
+        if confidence:
+            before = stack.enter_context(growing_probabilities(confidence, shape_px, spacing_um, CONFIDENCE))
+        for block in segment_blocks(
+            net, whole.read, whole.shape_px, prior, grey, near=whole.tissue.near, empty_class=GLASS, flips=flips
+        ):
             classes.put(block.rows, block.cols, block.labels)
+            given = block.probabilities
+            if before:
+                before.put(block.rows, block.cols, as_bytes(given.max(axis=0, keepdims=True)))
             if shares:
-                shares.put(block.rows, block.cols, as_bytes(block.probabilities))
+                said = tempered(given, temperature) if block.run and temperature != 1 else given
+                shares.put(block.rows, block.cols, as_bytes(said))

@@ -33,9 +33,9 @@ def content(
     summary: Summary,
     error: DistanceError,
     figures: Mapping[str, ReportFigure],
-    borders: Sequence[Chapter] = (),
+    further: Sequence[Chapter] = (),
 ) -> ReportContent:
-    """What stands on the page of a run; `borders` are the chapters on them, if they were looked for."""
+    """What stands on the page of a run; `further` are chapters on confidence and borders, if these were looked at."""
     baseline, pretrained = summary.methods["baseline"], summary.methods["pretrained"]
     gain = pretrained.dice - baseline.dice
     held_out = len(sections_of(run, "test"))
@@ -69,7 +69,7 @@ def content(
                 figures=(figures["overlays"], figures["dice"], figures["confusion"]),
                 links=_section_links(run),
             ),
-            *borders,
+            *further,
             Chapter(
                 title="The pretext task",
                 text="Two patches in, their distance along the cortex out; no expert is needed.",

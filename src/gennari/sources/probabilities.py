@@ -1,7 +1,8 @@
 """Class probabilities of a section as an OME-Zarr 0.5 image (c, y, x) of bytes; 255 is certainty."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -103,14 +104,27 @@ def read_probability_bytes(path: Path, most_px: int | None = None) -> tuple[UInt
         path: the folder.
         most_px: no more rows and columns than so many are kept, evenly spread; None keeps all.
     """
+
+    def take(array: zarr.Array) -> np.ndarray:
+        every = 1 if most_px is None else max(1, -(-max(array.shape[1:]) // most_px))
+        return np.asarray(array[:, ::every, ::every])
+
+    return _of_finest(path, take)
+
+
+def read_confidence_bytes(path: Path) -> tuple[UInt8[np.ndarray, "h w"], float]:
+    """The largest byte of each pixel over the classes, which are read one by one; else as `read_probability_bytes`."""
+    return _of_finest(path, lambda array: reduce(np.maximum, (np.asarray(array[k]) for k in range(array.shape[0]))))
+
+
+def _of_finest(path: Path, take: Callable[[zarr.Array], np.ndarray]) -> tuple[np.ndarray, float]:
     try:
         group = zarr.open_group(path, mode="r", zarr_format=3)  # zarr 2 knows a codec that runs what a file says
         scale = _Ome.model_validate(group.attrs.get("ome")).multiscales[0].datasets[0].coordinateTransformations[0]
         array = group["0"]
         if not isinstance(array, zarr.Array) or array.ndim != 3 or array.dtype != np.uint8 or scale.scale is None:
-            raise ValueError(f"{array}, scaled by {scale.scale}")
-        every = 1 if most_px is None else max(1, -(-max(array.shape[1:]) // most_px))
-        values = np.asarray(array[:, ::every, ::every])
+            raise ValueError(f"level 0 is {array}, scaled by {scale.scale}")
+        values = take(array)
     except (FileNotFoundError, KeyError, IndexError, ValidationError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{path} must be a whole OME-Zarr image of probabilities (c, y, x) in bytes, but reading it fails "
