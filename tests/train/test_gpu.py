@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["pretrain", "finetune"])
+@pytest.mark.parametrize("kind", ["pretrain", "contrast", "finetune"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_first_steps_are_those_of_the_cpu(kind: str, precision: str, toy, cpu, tmp_path: Path):
     fabric = make_fabric(precision)

@@ -7,7 +7,6 @@ import torch
 from lightning_fabric import Fabric
 
 from gennari.data.augmentation import Augmentation
-from gennari.data.pair_batches import PairBatch, PairBatches
 from gennari.data.patch_images import ImagesInMemory
 from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
@@ -16,7 +15,6 @@ from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import TextureConfig
 from gennari.nets.weights import load_siamese, read_tensors
 from gennari.records import PairTable, PatchTable
-from gennari.train.contrast import Contrast
 from gennari.train.distances import predict_distances
 from gennari.train.pretrain import PretrainResult, kept_weights, pretrain
 from gennari.train.settings import Optimiser, PretrainSettings
@@ -65,11 +63,6 @@ class World:
             first=order.astype(np.int32), second=other.astype(np.int32), distance_mm=np.abs(place - place[other])
         )
         self.normalisation = Normalisation(mean=0.5, std=0.2)
-        by_place = np.argsort(place)
-        one, two = by_place[:-1], by_place[1:]
-        self.near = PairTable(
-            first=one.astype(np.int32), second=two.astype(np.int32), distance_mm=np.abs(place[one] - place[two])
-        )
 
     def train(self, out: Path, settings: PretrainSettings = SETTINGS, stop_at: int | None = None) -> PretrainResult:
         def tick(tick: Tick) -> None:
@@ -87,7 +80,6 @@ class World:
             tick,
             validation=self.pairs,
             fabric=Fabric(accelerator="cpu", devices=1),
-            near=self.near,
         )
 
 
@@ -270,78 +262,3 @@ def test_weights_kept_on_the_way_are_those_of_their_step_and_change_nothing(worl
     one_less = SETTINGS.model_copy(update={"keep_every": kept.history[-1].step})
     world.train(tmp_path / "last", one_less)
     assert _same(read_tensors(kept_weights(tmp_path / "last")[kept.history[-1].step])[0], _weights(kept))
-
-
-ALONE = {"use_distance": False, "use_coordinates": False}
-
-
-@pytest.mark.parametrize("others", [ALONE, {"use_distance": False}, {}], ids=["alone", "coordinates", "L"])
-@pytest.mark.parametrize("kind", ["hard", "soft"])
-def test_a_contrast_is_learned_alone_and_beside_the_others(kind: str, others: dict, world: World, tmp_path: Path):
-    contrast = Contrast.model_validate({"kind": kind, "weight": 0.5, "mask_mm": 8.0, "projection": 4})
-    settings = SETTINGS.model_copy(
-        update={**others, "contrast": contrast, "epochs": 25, "log_every": None, "augmentation": Augmentation()}
-    )
-    result = world.train(tmp_path, settings)
-    first, last = result.history[0], result.history[-1]
-    assert last.contrast_loss < 0.9 * first.contrast_loss
-    for row in result.history:
-        shares = (row.distance_share, row.coordinate_share, row.contrast_share)
-        assert sum(shares) == pytest.approx(1, rel=1e-5)
-        on = (others.get("use_distance", True), others.get("use_coordinates", True), True)
-        assert tuple(share > 0 for share in shares) == on
-        terms = on[0] * row.distance_loss + on[1] * row.coordinate_loss + 0.5 * row.contrast_loss
-        assert row.loss == pytest.approx(terms + 0.001 * row.weight_norm, rel=1e-4)
-        assert np.isfinite(row.err_dist_mm)
-    assert not [name for name in _weights(result) if "projection" in name]
-    assert load_siamese(result.weights).projection is None
-
-
-def test_a_contrast_alone_is_judged_by_its_features_after_a_line(world: World, tmp_path: Path):
-    settings = SETTINGS.model_copy(update={**ALONE, "contrast": Contrast(), "epochs": 2})
-    result = world.train(tmp_path, settings)
-    net, images = load_siamese(result.weights), ImagesInMemory(images=world.images)
-    predicted = predict_distances(net, images, world.normalisation, world.pairs, "features").astype(float)
-    slope, offset = np.polyfit(predicted, world.pairs.distance_mm, 1)
-    error = np.abs(slope * predicted + offset - world.pairs.distance_mm).mean()
-    assert result.history[-1].err_dist_mm == pytest.approx(error, rel=1e-3)
-
-
-def test_a_contrast_takes_as_many_patches_as_the_same_without_it(world: World, tmp_path: Path, monkeypatch):
-    """Alone it reads near pairs only; beside others as many of either kind, in the mean."""
-    seen: list[tuple[int, np.ndarray]] = []
-    get = PairBatches.get
-
-    def watched(batches: PairBatches, epoch: int, index: int) -> PairBatch:
-        batch = get(batches, epoch, index)
-        seen.append((len(batch.rows), batch.distance_mm.numpy()))
-        return batch
-
-    monkeypatch.setattr(PairBatches, "get", watched)
-    passes, near_ones = {}, {}
-    for name, update in (("L", {}), ("both", {"contrast": Contrast()}), ("alone", {**ALONE, "contrast": Contrast()})):
-        seen.clear()
-        world.train(tmp_path / name, SETTINGS.model_copy(update={"batch": 10, "epochs": 10, **update}))
-        passes[name] = sum(count for count, _ in seen)
-        drawn = np.concatenate([distances for _, distances in seen])
-        near_ones[name] = np.isin(drawn, world.near.distance_mm.astype(np.float32)).mean()
-    assert passes["both"] == pytest.approx(passes["L"], rel=0.08)
-    assert passes["alone"] == pytest.approx(passes["L"], rel=0.08)
-    assert near_ones["alone"] == 1
-    assert near_ones["both"] == pytest.approx(0.5, abs=0.07)
-
-
-def test_a_contrast_without_near_pairs_is_refused(world: World, tmp_path: Path):
-    world.near = world.near.take(np.zeros(len(world.near), bool))
-    with pytest.raises(InputError, match=r"pairs within 2 mm of each other, got none; give `near`, enlarge radius_mm"):
-        world.train(tmp_path, SETTINGS.model_copy(update={"contrast": Contrast()}))
-
-
-def test_a_killed_and_resumed_contrast_ends_with_the_same_bits(world: World, tmp_path: Path):
-    settings = SETTINGS.model_copy(update={"contrast": Contrast(projection=4)})
-    straight = world.train(tmp_path / "straight", settings)
-    with pytest.raises(KeyboardInterrupt):
-        world.train(tmp_path / "killed", settings, 6)
-    resumed = world.train(tmp_path / "killed", settings)
-    assert _same(_weights(straight), _weights(resumed))
-    assert straight.history == resumed.history

@@ -46,6 +46,7 @@ PRETRAIN = PretrainSettings(
     log_every=2,
     augmentation=Augmentation(mirror=0.5, gain=0.1),
 )
+CONTRAST = PRETRAIN.model_copy(update={"contrast": Contrast(radius_mm=20, mask_mm=25, projection=4)})
 FINETUNE = FinetuneSettings(
     phases=(
         Phase(steps=4, rate=0.05, schedule="constant"),
@@ -108,12 +109,15 @@ def run_pretrain(
     tick: Report = quiet,
     settings: PretrainSettings = PRETRAIN,
     batches: PairBatches | None = None,
+    near: PairTable | None = None,
 ) -> pretrain.PretrainResult:
     """The pretext task."""
     b = batches or pair_batches(settings)
+    near = b.pairs.take(b.pairs.distance_mm < 20) if near is None else near
     return pretrain.pretrain(
-        settings, CONFIG, b.images, b.patches, b.pairs, NORMALISATION, out, tick, validation=b.pairs, fabric=fabric
-    )
+        settings, CONFIG, b.images, b.patches, b.pairs, NORMALISATION, out, tick, validation=b.pairs, fabric=fabric,
+        near=near,
+    )  # fmt: skip
 
 
 def broken_batches() -> PairBatches:
@@ -209,10 +213,10 @@ def keep_nets(out: Path, rank: int) -> None:
     """Have both trainings leave each rank's own weights behind, beside the files of the first."""
     for module in (pretrain, finetune):
 
-        def kept(net: nn.Module, *rest: object, module=module, inner=module.train) -> tuple[LogRow, ...]:
-            history = inner(net, *rest)
+        def kept(net: nn.Module, task: Task, file: Path, *rest: object, inner=module.train) -> tuple[LogRow, ...]:
+            history = inner(net, task, file, *rest)
             tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
-            save_file(tensors, out / f"{module.__name__.rsplit('.', 1)[1]}-rank{rank}.safetensors")
+            save_file(tensors, out / f"{file.parent.name}-rank{rank}.safetensors")
             return history
 
         module.train = kept
@@ -272,6 +276,7 @@ def main(out: Path, kinds: str, sleep_s: float) -> None:
 RUNS = {
     "pretrain": run_pretrain,
     "finetune": run_finetune,
+    "contrast": partial(run_pretrain, settings=CONTRAST),
     "negatives": run_negatives,
     "broken": partial(run_pretrain, batches=broken_batches()),
 }
