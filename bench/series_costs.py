@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
-from gennari.apply.segment import TILE_PX
-from gennari.apply.tiles import tile_spans
+from gennari.apply.tiles import tile_spans, usual_tile_px
 from gennari.recipes.paper import PAPER_2018
 from gennari.sources.documents import read_json
 
@@ -202,7 +201,8 @@ def figures(costs: Costs, tile_px: int) -> dict[str, object]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("costs", type=Path)
-    parser.add_argument("--tile-px", type=int, default=TILE_PX, help="input side of a tile, its rim included")
+    usual_px = usual_tile_px(PAPER_2018.texture)
+    parser.add_argument("--tile-px", type=int, default=usual_px, help="input side of a tile, its rim included")
     arguments = parser.parse_args()
     given = read_json(arguments.costs, Costs)
     print(table(given, arguments.tile_px), end="\n\n")

@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from gennari.apply.segment import Flips, segment, segment_blocks
-from gennari.apply.tiles import tile_spans
+from gennari.apply.tiles import LEAST_PX, MOST_READ, tile_spans, usual_tile_px
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import normalise
 from gennari.data.prior import Prior
 from gennari.errors import InputError
 from gennari.nets.area_unet import AreaUNet
-from gennari.nets.sizes import TextureConfig, unet_sizes, valid_inputs
+from gennari.nets.sizes import PRESETS, TextureConfig, unet_sizes, valid_inputs
 
 NORMALISATION = Normalisation(mean=0.5, std=0.25)
 VALID = TextureConfig(spacing_um=32, patch_px=51, channels=(4, 6, 8), convs=(2, 1, 1))
@@ -194,6 +194,21 @@ def test_the_net_comes_back_in_the_mode_it_came_in(rng: np.random.Generator):
 def test_a_tile_too_small_for_the_network_is_refused(name: str):
     with pytest.raises(InputError, match=r"tile_px must be about .* got 40"):
         tile_spans(CONFIGS[name], 500, 40)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_tiles_read_little_more_than_they_map(name: str):
+    config = PRESETS[name]
+    spans = tile_spans(config, 60_000, usual_tile_px(config))
+    read = sum(span.image.stop - span.image.start for span in spans) / 60_000
+    assert read**2 < 1.1 * MOST_READ  # the last tile may be shorter, and the grid rounds
+    assert usual_tile_px(config) >= LEAST_PX
+
+
+def test_a_section_is_cut_into_the_usual_tiles_where_nobody_says(rng: np.random.Generator, monkeypatch):
+    net, image = _net(SAME, areas=0), rng.integers(0, 256, (300, 210), dtype=np.uint8)
+    monkeypatch.setattr("gennari.apply.segment.usual_tile_px", lambda config: 160)
+    assert segment(net, image, None, NORMALISATION).tiles == segment(net, image, None, NORMALISATION, tile_px=160).tiles
 
 
 def test_a_prior_must_lie_on_its_grid(rng: np.random.Generator):

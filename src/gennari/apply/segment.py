@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float16, Float32, UInt8
 from torch import Tensor
 
-from gennari.apply.tiles import Span, tile_spans
+from gennari.apply.tiles import Span, tile_spans, usual_tile_px
 from gennari.apply.tissue import Pixels
 from gennari.data.pixels import Normalisation
 from gennari.data.prepare import normalise
@@ -19,8 +19,6 @@ from gennari.data.prior import Prior
 from gennari.nets.area_unet import AreaUNet
 from gennari.records import BACKGROUND_GREY
 
-TILE_PX = 1024
-"""Input side of a tile at most, its rim included."""
 Near = Callable[[slice, slice], bool]
 """Whether a rectangle of the output grid is of interest (`Tissue.near`)."""
 Flips = Literal["none", "columns", "all"]
@@ -71,7 +69,7 @@ def segment(
     image: UInt8[np.ndarray, "h w"],
     prior: Float[np.ndarray, "a hs ws"] | Prior | None,
     normalisation: Normalisation,
-    tile_px: int = TILE_PX,
+    tile_px: int | None = None,
     near: Near | None = None,
     empty_class: int = 0,
     flips: Flips = "none",
@@ -111,7 +109,7 @@ def segment_blocks(
     prior: Float[np.ndarray, "a hs ws"] | Prior | None,
     normalisation: Normalisation,
     *,
-    tile_px: int = TILE_PX,
+    tile_px: int | None = None,
     near: Near | None = None,
     empty_class: int = 0,
     flips: Flips = "none",
@@ -129,7 +127,7 @@ def segment_blocks(
         shape_px: (rows, cols) of the image at that spacing.
         prior: area probabilities at the stem's spacing; None runs the network without its atlas.
         normalisation: that of its training.
-        tile_px: input side of a tile at most, its rim included.
+        tile_px: input side of a tile at most, its rim included; `usual_tile_px` by default.
         near: a tile without anything of interest is not run; None runs all.
         empty_class: the class of all pixels of such a tile.
         flips: mirrored looks at each tile; each costs as much as the first.
@@ -142,8 +140,9 @@ def segment_blocks(
     stem = _grid(shape_px, config.stem_stride)
     if prior is not None and prior.shape[1:] != stem:
         raise ValueError(f"the prior must lie on the stem's grid {stem}, got {prior.shape[1:]}; make it at its spacing")
+    at_most_px = usual_tile_px(config) if tile_px is None else tile_px
     sides = [
-        list(zip(*(tile_spans(config, side, tile_px, mirrored) for mirrored in (False, True)), strict=True))
+        list(zip(*(tile_spans(config, side, at_most_px, mirrored) for mirrored in (False, True)), strict=True))
         for side in shape_px
     ]  # each tile twice: as it is read for a plain look and for a mirrored one
     net.eval()
@@ -157,9 +156,8 @@ def segment_blocks(
             for mirrored in _LOOKS[flips]:
                 spans = (rows[mirrored[0]], cols[mirrored[1]])
                 window = normalise(_with_glass(read, (spans[0].image, spans[1].image), shape_px), normalisation)
-                atlas = None
-                if prior is not None:
-                    atlas = _with_zeros(prior, (spans[0].atlas, spans[1].atlas)).astype(np.float32)
+                at_stem = (spans[0].atlas, spans[1].atlas)
+                atlas = None if prior is None else _with_zeros(prior, at_stem).astype(np.float32)
                 looks.append(_logits(net, window, atlas, spans, mirrored))
             yield _block(*out, looks)
     finally:
