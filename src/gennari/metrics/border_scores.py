@@ -67,8 +67,8 @@ class Tally:
         pairs: the two classes of each pair.
         borders: true ones.
         hits: of them, those found within each of TOLERANCES_MM (t).
-        given: peaks of which the truth can say something, by tolerance, counted with the pair of the nearest true
-            border of their piece; the last column is of pieces without any.
+        given: peaks of which the truth can say something, by tolerance, counted with the pair of the border that they
+            find, or else of the nearest of their piece; the last column is of pieces without any.
         false: peaks in the interior.
         interior_mm: length of interior ribbon that has a score.
         border: the true borders (b) that were asked for, as rows of the truth's; `border_section` and `border_pair`
@@ -118,10 +118,11 @@ def tally(
     kinds = np.column_stack([truth.borders.first, truth.borders.second])
     pairs, pair_of = np.unique(kinds.reshape(-1, 2), axis=0, return_inverse=True)
     pair, section = pair_of.ravel()[chosen], truth.section[borders.gap]
-    matched = [match(found, borders, truth.gaps, within)[1] for within in TOLERANCES_MM]
-    # the pair of the border a peak is nearest to; the last column for pieces without borders
+    by, matched = zip(*(match(found, borders, truth.gaps, within) for within in TOLERANCES_MM), strict=True)
+    # the last column is for pieces without borders
     nearest = truth.nearest[found]
-    of_peak = np.where(nearest >= 0, pair_of.ravel()[nearest] if len(pair_of) else 0, len(pairs))
+    near = np.where(nearest >= 0, pair_of.ravel()[nearest] if len(pair_of) else 0, len(pairs))
+    of_peaks = [_pair_of_peaks(near, of_border, pair) for of_border in by]
     judged = [truth.in_area[found] | (truth.border_mm[found] <= within) for within in TOLERANCES_MM]
     shape = sections, len(pairs)
     return Tally(
@@ -129,7 +130,10 @@ def tally(
         borders=_counted(section, pair, shape),
         hits=np.stack([_counted(section[np.isfinite(off)], pair[np.isfinite(off)], shape) for off in matched]),
         given=np.stack(
-            [_counted(truth.section[found[known]], of_peak[known], (sections, len(pairs) + 1)) for known in judged]
+            [
+                _counted(truth.section[found[known]], of_peak[known], (sections, len(pairs) + 1))
+                for known, of_peak in zip(judged, of_peaks, strict=True)
+            ]
         ),
         false=np.bincount(truth.section[found[truth.interior[found]]], minlength=sections),
         interior_mm=_interior_mm(score, truth, use, sections),
@@ -188,6 +192,15 @@ def drawn_median(
 def _counted(rows: np.ndarray, cols: np.ndarray, shape: tuple[int, int]) -> Int[np.ndarray, "s k"]:
     out = np.zeros(shape, int)
     np.add.at(out, (rows.astype(int), cols.astype(int)), 1)
+    return out
+
+
+def _pair_of_peaks(
+    near: Int[np.ndarray, "p"], by: Int[np.ndarray, "b"], pair: Int[np.ndarray, "b"]
+) -> Int[np.ndarray, "p"]:
+    """The pair each peak is counted with: that of the border it finds, or else of the nearest; `by` as of `match`."""
+    out, found = near.copy(), by >= 0
+    out[by[found]] = pair[found]
     return out
 
 
