@@ -69,13 +69,13 @@ def test_finds_are_counted_by_section_pair_and_tolerance(truth):
 
 
 def test_a_peak_is_counted_with_the_border_that_it_finds_though_another_is_nearer():
-    # 3|4 behind row 20 and 4|5 behind row 24; peaks at 17 and 21 are both nearest to the former, and find one each
+    # 3|4 behind row 20 and 4|5 behind row 24; peaks at 15 and 21 are both nearest to the former, and find one each
     label = np.repeat([3, 4, 5], [21, 4, 125])
     arc, section = 0.2 * np.arange(PER_PIECE), np.zeros(PER_PIECE, int)
     truth = border_truth(label, gaps_of(section, arc, np.full(PER_PIECE, 29.8), section.astype(bool)), section, 3)
-    assert truth.nearest[[17, 21]].tolist() == [0, 0]
+    assert truth.nearest[[15, 21]].tolist() == [0, 0]
     score = np.zeros(PER_PIECE)
-    score[[17, 21]] = 1.0
+    score[[15, 21]] = 1.0
     found = tally(score, truth, np.ones(PER_PIECE, bool), 0.5, 1)
     assert found.hits[1].tolist() == [[1, 1]]
     assert found.given[1].tolist() == [[1, 1, 0]]
