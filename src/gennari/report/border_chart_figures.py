@@ -131,8 +131,11 @@ def checkpoints_figure(
         axes.vlines(error, low, high, color=BLUE, linewidth=2, alpha=0.35)
         axes.plot(error, value, color=BLUE, linewidth=1.0, alpha=0.6)
         axes.scatter(error, value, c=np.arange(len(at)), cmap="Blues", vmin=-len(at), vmax=len(at), s=34, zorder=3)
-        for step, x, y in zip(at, error, value, strict=True):
-            axes.annotate(f"{step:,}", (x, y), (5, 4), textcoords="offset points", fontsize=7, color=MUTED)
+        for place, (step, x, y) in enumerate(zip(at, error, value, strict=True)):
+            # by turns above and below: the last checkpoints lie close together
+            axes.annotate(
+                f"{step:,}", (x, y), (5, -11 if place % 2 else 4), textcoords="offset points", fontsize=7, color=MUTED
+            )
         if untrained is not None and np.isfinite(untrained[name]):
             axes.axhline(untrained[name], color=GREY, linewidth=1.1, linestyle=(0, (4, 2)))
             axes.annotate(
