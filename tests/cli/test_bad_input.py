@@ -221,9 +221,9 @@ def test_a_fresh_process_says_the_same_without_a_traceback(tmp_path):
 
 def test_asking_about_a_folder_that_is_none_does_not_make_one(refused, tmp_path):
     of_a_run = VERBS[VERBS.index("sample") + 1 :]
-    for verb in (verb for verb in of_a_run if verb != "reproduce"):  # it makes its folder itself
+    for verb in (verb for verb in of_a_run if verb not in ("reproduce", "compare")):  # they make their folder
         law = (
-            "a run folder holds run.json" if verb in ("status", "view") else "a run is a folder, but"
+            "a run folder holds run.json" if verb in ("status", "view", "suggest") else "a run is a folder, but"
         )  # to look takes no lock
         assert law in refused(verb, tmp_path / "typo")
         assert not (tmp_path / "typo").exists()

@@ -54,7 +54,10 @@ def test_sample_takes_the_way_pairs_are_drawn_and_measured_into_the_runs_config(
 
 
 def test_pairs_across_hemispheres_without_a_correspondence_are_refused_with_the_mend(gennari, demo, tmp_path):
-    said = gennari("sample", demo / "dataset", tmp_path / "run", "--preset", "mini", "--cross-hemisphere")
+    shutil.copytree(demo / "dataset", tmp_path / "dataset")
+    for sphere in (tmp_path / "dataset").rglob("hemi-?_sphere.surf.gii"):
+        sphere.unlink()
+    said = gennari("sample", tmp_path / "dataset", tmp_path / "run", "--preset", "mini", "--cross-hemisphere")
     assert said.code == 2
     assert "put hemi-L_sphere.surf.gii and hemi-R_sphere.surf.gii beside the surfaces" in said.err
 

@@ -84,7 +84,8 @@ def test_the_summary_is_json_without_nan(finished):
         assert 0 < summary["geodesics"][side]["mean_relative_error"] < 0.01
         ranks = summary["inflated"]["spearman"][side]
         assert all(0.3 < ranks[name] < 1 for name in ("pial", "inflated"))  # forty pairs rank nothing more finely
-    assert summary["inflated"]["left_right_residual_mm"] is None  # fsaverage's meshes are no mirror images
+    # fsaverage's meshes are no mirror images and its spheres are not registered across: 19 mm of a radius of 84
+    assert 10 < summary["inflated"]["left_right_residual_mm"] < 30
     assert {"P, L, train", "P, R, test"} <= set(summary["pairs"])
 
 
