@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from gennari.metrics.resampling import mean_known
 from gennari.pipeline.compare_cells import ComparedCell
@@ -15,6 +14,7 @@ from gennari.pipeline.estimates import (
     Estimate,
     dice_draws,
     estimate,
+    fall,
     make_draws,
     paired,
     section_draws,
@@ -104,9 +104,9 @@ class _Table:
         areas = list(range(self.gathered.first_area, len(self.gathered.classes)))
         covered = [area for area in areas if self.gathered.classes[area] not in first.missing]
         reference = self.gathered.stacks.get(row_name(PAPERS, PAPERS_ENCODER, first.budget))
-        dice, error = dice_draws(stack, draws, areas), section_draws(_err_seg(stack), draws)
+        dice, error = dice_draws(stack, draws, areas), section_draws(stack.err_seg, draws)
         both = self._both(stack, dice, reference, lambda other: dice_draws(other, draws, areas))
-        both_errors = self._both(stack, error, reference, lambda other: section_draws(_err_seg(other), draws))
+        both_errors = self._both(stack, error, reference, lambda other: section_draws(other.err_seg, draws))
         return ComparedRow(
             objective=first.objective, encoder=first.encoder, budget=first.budget,
             labels_sections=first.labels_sections, missing=first.missing, individual=first.individual,
@@ -114,10 +114,10 @@ class _Table:
             dice=estimate(dice, draws),
             dice_covered=estimate(dice_draws(stack, draws, covered), draws) if covered else UNKNOWN,
             paired=summed_up(both[0] - both[1]) if both else UNKNOWN,
-            dice_fall=summed_up(_fall(1 - both[0], 1 - both[1])) if both else UNKNOWN,
+            dice_fall=summed_up(fall(1 - both[0], 1 - both[1])) if both else UNKNOWN,
             err_seg=estimate(error, draws),
             paired_err_seg=summed_up(both_errors[0] - both_errors[1]) if both_errors else UNKNOWN,
-            err_seg_fall=summed_up(_fall(*both_errors)) if both_errors else UNKNOWN,
+            err_seg_fall=summed_up(fall(*both_errors)) if both_errors else UNKNOWN,
             val_dice=_mean([cell.val_dice for cell in cells]),
             **_of_pretraining(cells),
             seconds=_mean([cell.result.seconds for cell in cells]),
@@ -148,12 +148,3 @@ def _of_pretraining(cells: Sequence[ComparedCell]) -> dict[str, float]:
 
 def _mean(values: Sequence[float]) -> float:
     return float(mean_known(np.array(values, float))) if len(values) else float("nan")
-
-
-def _fall(ours: Float[np.ndarray, "d"], theirs: Float[np.ndarray, "d"]) -> Float[np.ndarray, "d"]:
-    """By which share ours is lower."""
-    return 1 - np.divide(ours, theirs, out=np.full(len(theirs), np.nan), where=theirs > 0)
-
-
-def _err_seg(stack: Stack) -> Float[np.ndarray, "s n"]:
-    return stack.values(lambda section: None if section.error is None else section.error.err_seg)

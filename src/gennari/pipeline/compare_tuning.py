@@ -72,8 +72,8 @@ def run_trial(arena: Arena, trial: Trial) -> Tuned:
     """Fine-tune, or resume, and measure; for worker processes."""
     work = arena.work
     torch.set_num_threads(work.threads)
-    weights, trained = _train(arena, trial)
-    net = load_area_unet(weights, _encoder(arena, trial)).to(fastest_device())
+    trained = _train(arena, trial)
+    net = tuned_net(arena, trial)
     label_set, store, grey = work.dataset.label_set, work.store, work.normalisation
     val_dice = judged_by_annotations(store, grey, net, arena.fold.val, label_set, atlas=True)
     tested = arena.fold.test if trial.judged_on == "test" else ()
@@ -90,19 +90,16 @@ def run_trial(arena: Arena, trial: Trial) -> Tuned:
 def tuned_net(arena: Arena, trial: Trial) -> AreaUNet:
     """The network of a finished fine-tuning."""
     path = _folder(arena, trial) / "weights.safetensors"
-    return load_area_unet(path, _encoder(arena, trial)).to(fastest_device())
-
-
-def _encoder(arena: Arena, trial: Trial) -> str:
-    """The one that the comparison's own recipe names, whatever the weights say."""
-    return arena.recipe.encoder(trial.plan.encoder).texture.encoder
+    # the encoder that the comparison's own recipe names, whatever the weights say
+    trusted = arena.recipe.encoder(trial.plan.encoder).texture.encoder
+    return load_area_unet(path, trusted).to(fastest_device())
 
 
 def _folder(arena: Arena, trial: Trial) -> Path:
     return arena.folder("finetune", trial.name)
 
 
-def _train(arena: Arena, trial: Trial) -> tuple[Path, _Trained]:
+def _train(arena: Arena, trial: Trial) -> _Trained:
     plan, out, began = trial.plan, _folder(arena, trial), time.monotonic()
     work, told = arena.work, out / "training.json"
     init = None
@@ -117,7 +114,7 @@ def _train(arena: Arena, trial: Trial) -> tuple[Path, _Trained]:
     if not told.exists():
         seconds = round(time.monotonic() - began, 1)
         write_json(told, _Trained(loss_tail=tail_of(done.history), seconds=seconds))
-    return done.weights, read_json(told, _Trained)
+    return read_json(told, _Trained)
 
 
 def key_of(arena: Arena, plan: Plan) -> str:

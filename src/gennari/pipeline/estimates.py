@@ -83,6 +83,11 @@ def summed_up(values: Float[np.ndarray, "d"]) -> Estimate:
     return Estimate(float(values[0]), *interval_95(values[1:]))
 
 
+def fall(ours: Float[np.ndarray, "d"], theirs: Float[np.ndarray, "d"]) -> Float[np.ndarray, "d"]:
+    """By which share ours is lower, in each draw; NaN where there is nothing to fall."""
+    return 1 - np.divide(ours, theirs, out=np.full(len(theirs), np.nan), where=theirs > 0)
+
+
 def paired(
     ours: tuple[Stack, Float[np.ndarray, "d s"]], theirs: tuple[Stack, Float[np.ndarray, "d t"]], draws: Draws
 ) -> tuple[Float[np.ndarray, "d"], Float[np.ndarray, "d"]] | None:

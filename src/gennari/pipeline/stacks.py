@@ -42,6 +42,11 @@ class Stack:
         found = [[read(section) for section in sections] for sections in self.sections]
         return np.array([[np.nan if value is None else value for value in row] for row in found], float)
 
+    @property
+    def err_seg(self) -> Float[np.ndarray, "s n"]:
+        """err_seg by seed and section; NaN where only confusions are known."""
+        return self.values(lambda section: None if section.error is None else section.error.err_seg)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gathered:

@@ -15,6 +15,7 @@ from gennari.pipeline.estimates import (
     Estimate,
     dice_draws,
     estimate,
+    fall,
     make_draws,
     paired,
     section_draws,
@@ -46,7 +47,7 @@ def make_table(
     draws = make_draws(gathered, rng)
     areas = range(gathered.first_area, len(gathered.classes))
     of_rows = {
-        name: (dice_draws(stack, draws, areas), section_draws(_err_seg(stack), draws))
+        name: (dice_draws(stack, draws, areas), section_draws(stack.err_seg, draws))
         for name, stack in gathered.stacks.items()
         if stack.seeds
     }
@@ -106,8 +107,7 @@ def _against_baseline(name: str, gathered: Gathered, of_rows: _OfRows, draws: Dr
             ours, baseline = both
             found[f"paired_{measure}"] = summed_up(ours - baseline)
             before, after = (1 - baseline, 1 - ours) if measure == "dice" else (baseline, ours)
-            fall = 1 - np.divide(after, before, out=np.full(len(before), np.nan), where=before > 0)
-            found[f"{measure}_fall"] = summed_up(fall)
+            found[f"{measure}_fall"] = summed_up(fall(after, before))
     return found
 
 
@@ -129,7 +129,3 @@ def _missing(stack: Stack | None, gathered: Gathered) -> tuple[int, ...]:
     if stack is not None and stack.row in SEEDLESS and stack.seeds:
         return ()
     return tuple(seed for seed in gathered.seeds if stack is None or seed not in stack.seeds)
-
-
-def _err_seg(stack: Stack) -> Float[np.ndarray, "s n"]:
-    return stack.values(lambda section: None if section.error is None else section.error.err_seg)
