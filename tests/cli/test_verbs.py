@@ -11,13 +11,16 @@ import pytest
 
 from gennari.cli import borders as borders_verb
 from gennari.cli import evaluate, sample
+from gennari.cli import pack as pack_verb
 from gennari.cli.app import VERBS
 from gennari.metrics.rejection import Thresholds
 from gennari.pipeline import demo as whole
-from gennari.pipeline import making, maps
+from gennari.pipeline import making, maps, packing
 from gennari.pipeline.border_places import Ask
 from gennari.pipeline.borders import Found
 from gennari.pipeline.confidence_words import RULE
+from gennari.pipeline.executors import ExecutorChoice
+from gennari.pipeline.section_tasks import Part, Spread
 from gennari.pipeline.stages import open_run
 
 
@@ -177,7 +180,8 @@ def _interrupted(*_: object, **__: object) -> None:
 def test_borders_hands_its_options_on(gennari, finished_demo, monkeypatch, options, ask, controls):
     asked = []
 
-    def find(run, ask, controls, tick):
+    def find(run, ask, controls, tick, spread):
+        assert spread == Spread()
         asked.append((run.root, ask, controls))
         return Found("a table", {"auroc": 0.5})
 
@@ -187,3 +191,48 @@ def test_borders_hands_its_options_on(gennari, finished_demo, monkeypatch, optio
     *table, last = gennari("borders", finished_demo / "run", *options, "--json").out.splitlines()
     assert table == ["a table"]
     assert json.loads(last) == {"auroc": 0.5}
+
+
+def test_borders_spreads_its_features(gennari, finished_demo, monkeypatch):
+    asked = []
+    monkeypatch.setattr(borders_verb, "find_borders", lambda *given: asked.append(given[-1]) or Found("", {}))
+    options = ("--executor", "slurm:3", "--sbatch", "time=60")
+    assert gennari("borders", finished_demo / "run", *options).code == 0
+    assert asked == [Spread(executor=ExecutorChoice(kind="slurm", count=3, sbatch=(("time", 60),)))]
+
+
+def test_packing_is_done_in_parts_and_counted(gennari, refused, demo, monkeypatch):
+    run = demo / "run"
+    monkeypatch.setattr(packing, "SHARD_IMAGES", 32)
+    (run / "receipts" / "pack.json").unlink()
+    for made in ("patches.zarr", "tasks/pack"):
+        shutil.rmtree(run / made)
+    assert gennari("pack", run, "--part", "2/2").code == 0
+    assert "pack                 1 of 3 shards done, 2 not begun" in gennari("status", run).out
+    assert not (run / "patches.zarr").exists()
+    assert gennari("pack", run, "--part", "1/2").code == 0
+    assert "pack                 finished in" in gennari("status", run).out
+    assert len(_shards(run)) == 3
+    sentence = "--workers N is short for --executor local:N, got both (2 and dask); leave one of them out"
+    assert sentence in refused("pack", run, "--workers", "2", "--executor", "dask")
+    assert "needs at least one worker, got '0'" in refused("pack", run, "--workers", "0")
+
+
+@pytest.mark.parametrize(
+    ("options", "spread"),
+    [
+        ((), None),
+        (("--workers", "2"), Spread(executor=ExecutorChoice(kind="local", count=2))),
+        (("--executor", "dask:3"), Spread(executor=ExecutorChoice(kind="dask", count=3))),
+        (("--part", "1/2"), Spread(part=Part(index=1, count=2))),
+    ],
+)
+def test_pack_hands_its_options_on(gennari, finished_demo, monkeypatch, options, spread):
+    asked = []
+    monkeypatch.setattr(pack_verb, "pack_stage", lambda run, tick, spread: asked.append(spread))
+    assert gennari("pack", finished_demo / "run", *options).code == 0
+    assert asked == [spread]
+
+
+def _shards(run: Path) -> list[Path]:
+    return sorted(path for path in (run / "patches.zarr" / "images" / "c").rglob("*") if path.is_file())

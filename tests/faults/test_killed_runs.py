@@ -16,7 +16,7 @@ from gennari.sources.dataset import fingerprint
 from gennari.sources.sections import read_labels
 
 STAGES = (
-    *("phantom", "distances", "pack shards", "pretrain", "finetune baseline", "finetune pretrained"),
+    *("phantom", "distances", "shards of pack", "pretrain", "finetune baseline", "finetune pretrained"),
     *("sections of segment", "evaluate", "report"),
 )
 """It is killed at the first tick of each, one after the other."""

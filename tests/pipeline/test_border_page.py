@@ -19,8 +19,9 @@ from gennari.pipeline.border_evaluation import (
     read_evaluation,
     truth_table,
 )
+from gennari.pipeline.border_features import write_features
 from gennari.pipeline.border_page import REPORT, border_chapters, border_report_stage
-from gennari.pipeline.border_places import Ask, borders_path, places_stage, read_asked_places, write_features
+from gennari.pipeline.border_places import Ask, borders_path, places_stage, read_asked_places
 from gennari.pipeline.border_saved import pair_name, read_saved
 from gennari.pipeline.border_tables import (
     ACCEPTED,

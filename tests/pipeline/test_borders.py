@@ -3,14 +3,17 @@
 import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gennari.apply.borders import border_scores
 from gennari.apply.confounds import confounds_of
+from gennari.apply.features import branch_features
 from gennari.errors import InputError
 from gennari.metrics.border_places import UNKNOWN
+from gennari.nets.weights import load_siamese
 from gennari.pipeline import border_controls, border_places, border_profiles
 from gennari.pipeline.border_controls import (
     ATLAS_CHANGE,
@@ -21,21 +24,22 @@ from gennari.pipeline.border_controls import (
     UNTRAINED,
     plain_scores,
 )
-from gennari.pipeline.border_detection import accepted_peaks, place_gaps, without_confounds
+from gennari.pipeline.border_detection import accepted_peaks, place_gaps, weights_of, without_confounds
 from gennari.pipeline.border_evaluation import labels_at, read_evaluation
+from gennari.pipeline.border_features import GREY, features_stage, read_features
 from gennari.pipeline.border_places import (
-    GREY,
+    PLACES_STAGE,
     Ask,
     borders_path,
     place_images,
     read_asked_places,
-    read_features,
     sections_asked,
 )
 from gennari.pipeline.border_tables import (
     ACCEPTED,
     CHECKPOINTS,
     GAPS,
+    OURS,
     SCORES,
     TRUTH,
     AcceptedTable,
@@ -44,7 +48,9 @@ from gennari.pipeline.border_tables import (
     read_table,
 )
 from gennari.pipeline.borders import find_borders
-from gennari.pipeline.learning import read_distance_error
+from gennari.pipeline.executors import ExecutorChoice
+from gennari.pipeline.learning import normalisation, read_distance_error
+from gennari.pipeline.section_tasks import Spread
 from gennari.pipeline.stages import Run, open_run
 from gennari.sources.tables import read_arrays, read_rows
 
@@ -149,6 +155,27 @@ def test_labels_of_places_are_those_of_the_pixels_under_them(evaluated):
 def test_the_mean_grey_of_a_place_is_that_of_its_patch(evaluated):
     images = place_images(evaluated, places_of(evaluated)).read(np.arange(5))
     np.testing.assert_allclose(read_features(evaluated, GREY)[:5, 0], images.mean(axis=(1, 2)), rtol=1e-6)
+
+
+def test_features_are_read_section_by_section_and_are_those_of_the_patches(evaluated, tmp_path):
+    shutil.copytree(evaluated.root.parent, tmp_path / "demo")
+    run, ask = open_run(tmp_path / "demo" / "run"), Ask()
+    expected, places, weights = read_features(run), places_of(run), {OURS: weights_of(run)}
+    images, net = place_images(run, places), load_siamese(weights_of(run), run.experiment.texture.encoder)
+    at_once = branch_features(net, images.read(np.arange(len(places))), normalisation(run))
+    np.testing.assert_allclose(expected, at_once, rtol=1e-4, atol=1e-4)
+    # one section has no image for a while: it is named, the others are done, and are not done again
+    broken = Path(ask.chosen(run).image_location(int(places.patches.section[0])))
+    broken.rename(tmp_path / "away")
+    after = (PLACES_STAGE, "pretrain")
+    with pytest.raises(InputError, match=f"1 of .* sections of again failed.*{places.patches.section[0]}"):
+        features_stage(run, ask, "again", after, weights, lambda tick: None)
+    (tmp_path / "away").rename(broken)
+    said, sections = [], len(np.unique(places.patches.section))
+    spread = Spread(executor=ExecutorChoice(kind="local", count=1))
+    assert features_stage(run, ask, "again", after, weights, said.append, spread)
+    assert [(tick.done, tick.total) for tick in said] == [(sections - 1, sections), (sections, sections)]
+    np.testing.assert_allclose(read_features(run), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_change_of_the_atlas_is_that_of_its_probabilities(evaluated):

@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from gennari.pipeline import claims
-from gennari.pipeline.claims import claimed, is_claimed
+from gennari.pipeline.claims import claimed, is_claimed, turn
 
 
 def test_one_at_a_time_holds_a_claim_and_it_stands_only_while_it_is_held(tmp_path):
@@ -77,3 +78,21 @@ def test_who_is_asked_about_at_this_moment_is_not_taken_for_held(tmp_path):
     stop.set()
     asking.join()
     assert not refused
+
+
+def test_those_who_take_turns_wait_for_each_other(tmp_path):
+    path, inside, most = tmp_path / "folder" / "begin.lock", [], []
+
+    def work() -> None:
+        with turn(path):
+            inside.append(0)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert most == [1, 1, 1, 1]

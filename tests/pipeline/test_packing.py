@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,11 @@ from gennari.errors import InputError
 from gennari.execute import Tick
 from gennari.nets.weights import read_tensors
 from gennari.pipeline import packing
+from gennari.pipeline.executors import ExecutorChoice
 from gennari.pipeline.learning import pretrain_stage
 from gennari.pipeline.packing import pack_stage, patch_images, patch_source
+from gennari.pipeline.sampling import pretext_brain
+from gennari.pipeline.section_tasks import Part, Spread
 from gennari.pipeline.stages import Run, open_run
 from gennari.sources.tables import read_patches, read_rows, write_patches
 
@@ -82,9 +86,39 @@ def test_an_interrupted_pack_goes_on_with_the_shards_that_are_left(run, ticks, m
         pack_stage(run, stop)
     assert not run.path("patches.zarr").exists()
     assert pack_stage(run, ticks.append)
-    assert [(tick.stage, tick.done, tick.total) for tick in ticks] == [("pack shards", 1, 1)]
+    assert [(tick.stage, tick.done, tick.total) for tick in ticks] == [("pack", 2, 3), ("shards of pack", 3, 3)]
     assert not pack_stage(run, ticks.append)
     assert "nothing to do" in ticks[-1].note
+
+
+@pytest.mark.slow
+def test_processes_and_parts_write_what_one_process_writes(run, ticks):
+    patches = read_patches(run.path("patches.parquet"))
+    rows, before = np.arange(len(patches)), patch_source(run, patches).read(np.arange(len(patches)))
+    for choice in (ExecutorChoice(kind="local", count=2), ExecutorChoice(kind="dask", count=1)):
+        _undo(run, "pack")
+        assert pack_stage(run, ticks.append, Spread(executor=choice))
+        packed = patch_source(run, patches)
+        assert isinstance(packed, Pack)
+        np.testing.assert_array_equal(packed.read(rows), before)
+        shutil.rmtree(run.path("tasks", "pack"))
+
+
+def test_a_shard_whose_section_has_changed_is_written_again(run, ticks, monkeypatch):
+    monkeypatch.setattr(packing, "SHARD_IMAGES", 32)
+    _undo(run, "pack")
+    assert pack_stage(run, ticks.append, Spread(part=Part(index=1, count=2)))
+    assert not run.path("receipts", "pack.json").exists()
+    patches = read_patches(run.path("patches.parquet"))
+    brain, first = pretext_brain(run), int(patches.section[0])
+    assert first not in patches.section[64:], "the third shard does not hold that section"
+    path = Path(brain.image_location(first))
+    chunk = max((file for file in path.rglob("*") if file.is_file()), key=lambda file: file.stat().st_size)
+    chunk.write_bytes(chunk.read_bytes() + b"0")  # another scan
+    ticks.clear()
+    with pytest.raises(InputError, match="shards of pack failed"):  # and a damaged one
+        pack_stage(run, ticks.append)
+    assert [(tick.done, tick.total) for tick in ticks] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_pack_of_other_patches_is_refused(run):
@@ -93,12 +127,6 @@ def test_a_pack_of_other_patches_is_refused(run):
     write_patches(path, patches.take(np.arange(len(patches))[::-1]))
     with pytest.raises(InputError, match="it was packed from other ones; remove it, or run `gennari pack` again"):
         patch_source(run, read_patches(path))
-
-
-def test_packing_takes_a_worker(run, ticks):
-    _undo(run, "pack")
-    with pytest.raises(InputError, match="at least one worker, got 0; correct --workers"):
-        pack_stage(run, ticks.append, 0)
 
 
 def test_sampling_ends_with_tables(finished):

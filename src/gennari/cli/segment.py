@@ -5,12 +5,11 @@ from pathlib import Path
 
 from gennari.apply.segment import Flips
 from gennari.cli.progress import progress
+from gennari.cli.spreading import spread_of
 from gennari.errors import InputError
-from gennari.pipeline.executors import HERE, ExecutorChoice
 from gennari.pipeline.maps import model_stage, segment_stage
 from gennari.pipeline.models import create_model_run, open_model, shipped_model, used_model
 from gennari.pipeline.section_maps import MapOptions
-from gennari.pipeline.section_tasks import WHOLE, Part, Spread
 from gennari.pipeline.stages import locked, open_run
 
 
@@ -48,11 +47,8 @@ def segment(
     """
     if model is not None and dataset is None:
         raise InputError("--model segments a data set in a run of its own, but none is given; name it with --dataset")
-    if sbatch and executor is None:
-        raise InputError("--sbatch is for --executor slurm, but no executor is named; add it or leave --sbatch out")
-    choice = ExecutorChoice.parse(executor, sbatch) if executor is not None else HERE
     options = MapOptions(flips=flips, calibrate=calibrate)
-    spread = Spread(executor=choice, part=Part.parse(part) if part is not None else WHOLE)
+    spread = spread_of(executor, sbatch, part)
     with locked(run, make=dataset is not None, part=part or ""), progress() as tick:
         if dataset is None:
             opened = open_run(run)

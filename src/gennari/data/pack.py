@@ -44,13 +44,50 @@ def write_pack(
         InputError: images could not be read; the other shards are kept.
         ValueError: there is no part, one is empty, or they have different sizes.
     """
-    _check(parts)
-    folder = path.with_name(f".part-{path.name}")
-    _begin(folder, _Begun(key=key, images=sum(map(len, parts)), shard=len(parts[0]), side_px=parts[0].side_px))
-    left = [(k, part) for k, part in enumerate(parts) if not _shard_path(folder, k).is_file()]
-    work = partial(_write_shard, folder, len(parts[0]))
+    begin_pack(path, parts, key)
+    left = [(k, part) for k, part in enumerate(parts) if not shard_path(path, k).is_file()]
+    work = partial(_write_shard, path, len(parts[0]))
     run_tasks(work, left, workers=workers, tick=tick, stage="pack shards", name=_shard_name)
-    move_into_place(folder, path)
+    finish_pack(path)
+
+
+def begin_pack(path: Path, parts: Sequence[PatchImages], key: str) -> None:
+    """Make the folder beside `path` that shards are written to, unless it is there already for just these images.
+
+    Of several processes one at a time may call it. Arguments and errors are those of `write_pack`.
+    """
+    _check(parts)
+    _begin(_beside(path), _Begun(key=key, images=sum(map(len, parts)), shard=len(parts[0]), side_px=parts[0].side_px))
+
+
+def write_shard(path: Path, length: int, number: int, images: PatchImages) -> None:
+    """Write one shard of a pack that was begun; it is seen whole or not at all.
+
+    Args:
+        path: as `write_pack`.
+        length: images of every shard but the last.
+        number: of the shard, from 0.
+        images: those of the shard.
+
+    Raises:
+        InputError: images cannot be read.
+    """
+    # Black images are written too: an image that is not there is one that was lost. The file driver writes beside the
+    # shard's file and renames.
+    pack = ts.open({**_spec(_beside(path)), "store_data_equal_to_fill_value": True}, open=True, write=True).result()
+    begin = number * length
+    pack[begin : begin + len(images)].write(images.read(np.arange(len(images)))).result()
+
+
+def shard_path(path: Path, number: int) -> Path:
+    """Where a shard stands until the pack is finished."""
+    return _beside(path) / "images" / "c" / str(number) / "0" / "0"
+
+
+def finish_pack(path: Path) -> None:
+    """Let a pack whose shards are all written stand at `path`; done already, nothing happens."""
+    if _beside(path).is_dir():
+        move_into_place(_beside(path), path)
 
 
 def open_pack(path: Path, key: str) -> "Pack":
@@ -128,7 +165,6 @@ def _check(parts: Sequence[PatchImages]) -> None:
 
 
 def _begin(folder: Path, begun: _Begun) -> None:
-    """Make the folder that shards are written to, unless it is there already for just these images."""
     document = folder / "zarr.json"
     if document.is_file() and json.loads(document.read_text())["attributes"] == begun._asdict():
         return
@@ -146,21 +182,16 @@ def _begin(folder: Path, begun: _Begun) -> None:
         )
 
 
-def _write_shard(folder: Path, length: int, task: tuple[int, PatchImages]) -> None:
-    """Runs in the worker. The file driver writes beside the shard's file and renames, so a shard is whole or absent."""
-    number, part = task
-    # Black images are written too: an image that is not there is one that was lost.
-    images = ts.open({**_spec(folder), "store_data_equal_to_fill_value": True}, open=True, write=True).result()
-    begin = number * length
-    images[begin : begin + len(part)].write(part.read(np.arange(len(part)))).result()
+def _write_shard(path: Path, length: int, task: tuple[int, PatchImages]) -> None:
+    write_shard(path, length, *task)
 
 
 def _spec(folder: Path) -> dict[str, object]:
     return {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(folder / "images")}}
 
 
-def _shard_path(folder: Path, number: int) -> Path:
-    return folder / "images" / "c" / str(number) / "0" / "0"
+def _beside(path: Path) -> Path:
+    return path.with_name(f".part-{path.name}")
 
 
 def _shard_name(task: tuple[int, PatchImages]) -> str:

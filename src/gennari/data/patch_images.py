@@ -115,9 +115,11 @@ class SectionImages:
 
     def parts(self, length: int) -> list["SectionImages"]:
         """The same images in runs of `length` (the last may be shorter), each with the sections it needs."""
-        return [self._part(np.arange(begin, min(begin + length, len(self)))) for begin in range(0, len(self), length)]
+        return [self.part(length, number) for number in range(-(-len(self) // length))]
 
-    def _part(self, rows: Int[np.ndarray, "m"]) -> "SectionImages":
+    def part(self, length: int, number: int) -> "SectionImages":
+        """One of `parts`, from 0."""
+        rows = np.arange(number * length, min((number + 1) * length, len(self)))
         needed = dict.fromkeys(self._places[row] for row in rows)
         return replace(self, patches=self.patches.take(rows), sections=[self._known[place] for place in needed])
 

@@ -15,7 +15,8 @@ from gennari.nets.weights import load_siamese
 from gennari.pipeline.border_controls import KEPT_FEATURES_STAGE, kept_name
 from gennari.pipeline.border_detection import DETECT_STAGE, weights_of, without_confounds
 from gennari.pipeline.border_evaluation import labels_at, question_of
-from gennari.pipeline.border_places import Ask, borders_path, read_asked_places, read_features
+from gennari.pipeline.border_features import read_features
+from gennari.pipeline.border_places import Ask, borders_path, read_asked_places
 from gennari.pipeline.border_tables import CHECKPOINTS, GAPS, OURS, GapTable, read_table
 from gennari.pipeline.learning import normalisation
 from gennari.pipeline.pretext_sets import set_of_run

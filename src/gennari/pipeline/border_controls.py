@@ -11,18 +11,8 @@ from jaxtyping import Float
 from gennari.apply.borders import border_scores
 from gennari.errors import InputError
 from gennari.execute import Report, usable_cores
-from gennari.nets.weights import load_siamese
-from gennari.pipeline.border_places import (
-    GREY,
-    PLACES_STAGE,
-    Ask,
-    borders_path,
-    network_features,
-    place_images,
-    read_asked_places,
-    read_features,
-    write_features,
-)
+from gennari.pipeline.border_features import GREY, features_stage, read_features
+from gennari.pipeline.border_places import PLACES_STAGE, Ask, borders_path
 from gennari.pipeline.learning import normalisation
 from gennari.pipeline.making import make_phantom_of
 from gennari.pipeline.near import near_pairs
@@ -31,11 +21,11 @@ from gennari.pipeline.pretext_sets import Exchanged, PretextSet, set_of_run
 from gennari.pipeline.pretext_sources import control_phantom
 from gennari.pipeline.reproduction import save_untrained
 from gennari.pipeline.sampling import sample_stage
+from gennari.pipeline.section_tasks import ALONE, Spread
 from gennari.pipeline.stages import Run, create_run, run_stage
 from gennari.sampling.ribbon_places import RibbonPlaces
 from gennari.sources.dataset import Brain
 from gennari.surface.mesh import interpolate
-from gennari.train.devices import fastest_device
 from gennari.train.pretrain import kept_weights, pretrain
 
 Controls = Literal["none", "cheap", "all"]
@@ -60,20 +50,19 @@ def control_networks(run: Run, which: Controls, tick: Report) -> dict[str, Path]
     return made
 
 
-def control_features_stage(run: Run, ask: Ask, which: Controls, weights: Mapping[str, Path], tick: Report) -> bool:
+def control_features_stage(
+    run: Run, ask: Ask, which: Controls, weights: Mapping[str, Path], tick: Report, spread: Spread = ALONE
+) -> bool:
     """Features of the control networks and of those kept on the way, at the run's places."""
     after = (PLACES_STAGE, "pretrain", *(f"borders-{name}" for name in weights))
-    done = bool(weights) and run_stage(
-        run, features_stage(which), after, partial(_features, run, ask, weights, tick), tick
-    )
+    done = bool(weights) and features_stage(run, ask, control_features(which), after, weights, tick, spread)
     kept = {kept_name(step): path for step, path in kept_weights(run.path("pretrain")).items()}
     if kept:
-        work = partial(_features, run, ask, kept, tick)
-        done |= run_stage(run, KEPT_FEATURES_STAGE, (PLACES_STAGE, "pretrain"), work, tick)
+        done |= features_stage(run, ask, KEPT_FEATURES_STAGE, (PLACES_STAGE, "pretrain"), kept, tick, spread)
     return done
 
 
-def features_stage(which: Controls) -> str:
+def control_features(which: Controls) -> str:
     """The stage that reads the features of a choice's networks."""
     return f"borders-features-{which}"
 
@@ -100,15 +89,6 @@ def _atlas_at(brain: Brain, places: RibbonPlaces) -> Float[np.ndarray, "n a"]:
         faces, weights = patches.face[own], patches.weights[own].astype(float)
         out[own] = interpolate(probability.astype(float), hemisphere.pial.faces, faces, weights)
     return np.column_stack([out, 1 - out.sum(axis=1)])
-
-
-def _features(run: Run, ask: Ask, weights: Mapping[str, Path], tick: Report) -> list[Path]:
-    places = read_asked_places(run, ask)
-    nets = {
-        name: load_siamese(path, run.experiment.texture.encoder).to(fastest_device()) for name, path in weights.items()
-    }
-    found = network_features(nets, place_images(run, places), normalisation(run), "features of controls", tick)
-    return write_features(run, {name: found[name] for name in nets})
 
 
 def _make(run: Run, name: str, weights: Path, tick: Report) -> list[Path]:

@@ -15,19 +15,15 @@ from gennari.classical.components import fit_components
 from gennari.errors import InputError
 from gennari.execute import Report, Tick
 from gennari.metrics.border_places import Gaps, gaps_of, peaks
-from gennari.nets.weights import load_siamese
+from gennari.pipeline.border_features import features_stage, read_features
 from gennari.pipeline.border_places import (
     PLACES_STAGE,
     RIBBON_UM,
     Ask,
     borders_path,
-    network_features,
-    place_images,
     places_stage,
     read_asked_places,
-    read_features,
     sections_asked,
-    write_features,
 )
 from gennari.pipeline.border_profiles import (
     SCORE_BLOCK,
@@ -38,7 +34,7 @@ from gennari.pipeline.border_profiles import (
     section_series,
 )
 from gennari.pipeline.border_tables import ACCEPTED, GAPS, OURS, AcceptedTable, GapTable, write_table
-from gennari.pipeline.learning import normalisation
+from gennari.pipeline.section_tasks import ALONE, Spread
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import Hemisphere, Section
 from gennari.sampling.gaps import gap_arc_mm, gap_brain_mm, next_rows
@@ -46,7 +42,6 @@ from gennari.sampling.ribbon_places import RibbonPlaces
 from gennari.sampling.split import position_mm
 from gennari.sources.atomic import write_text
 from gennari.sources.dataset import Brain
-from gennari.train.devices import fastest_device
 
 FEATURES_STAGE, DETECT_STAGE = "borders-features", "borders-detect"
 COMPONENT_BLOCK = 10
@@ -60,10 +55,10 @@ COMPONENTS, PROFILES = "components", "profiles"
 _SURROGATES = 33
 
 
-def detect_stage(run: Run, ask: Ask, tick: Report) -> bool:
-    """Places, features, scores and accepted borders of the sections asked for."""
+def detect_stage(run: Run, ask: Ask, tick: Report, spread: Spread = ALONE) -> bool:
+    """Places, features, scores and accepted borders of the sections asked for; features are spread over processes."""
     places_stage(run, ask, tick)
-    run_stage(run, FEATURES_STAGE, ("pretrain", PLACES_STAGE), partial(_features, run, ask, tick), tick)
+    features_stage(run, ask, FEATURES_STAGE, ("pretrain", PLACES_STAGE), {OURS: weights_of(run)}, tick, spread)
     return run_stage(run, DETECT_STAGE, (FEATURES_STAGE,), partial(_detect, run, ask, tick), tick)
 
 
@@ -82,13 +77,6 @@ class Found:
     rows: Int[np.ndarray, "k"]
     values: Float[np.ndarray, "n"]
     curves: Sequence[BorderCurve]
-
-
-def _features(run: Run, ask: Ask, tick: Report) -> list[Path]:
-    places = read_asked_places(run, ask)
-    net = load_siamese(weights_of(run), run.experiment.texture.encoder).to(fastest_device())
-    found = network_features({OURS: net}, place_images(run, places), normalisation(run), "features", tick)
-    return write_features(run, found)
 
 
 def _detect(run: Run, ask: Ask, tick: Report) -> list[Path]:

@@ -20,13 +20,14 @@ from gennari.pipeline.border_controls import (
     NETWORKS,
     SHIFTED,
     Controls,
+    control_features,
     control_features_stage,
     control_networks,
-    features_stage,
     plain_scores,
 )
 from gennari.pipeline.border_detection import DETECT_STAGE, place_gaps, without_confounds
-from gennari.pipeline.border_places import Ask, borders_path, read_asked_places, read_features
+from gennari.pipeline.border_features import read_features
+from gennari.pipeline.border_places import Ask, borders_path, read_asked_places
 from gennari.pipeline.border_tables import (
     EVALUATION,
     GAPS,
@@ -38,6 +39,7 @@ from gennari.pipeline.border_tables import (
     write_table,
 )
 from gennari.pipeline.border_verdicts import DRAWS, Question, Verdict, judge
+from gennari.pipeline.section_tasks import ALONE, Spread
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import LabelSet
 from gennari.sampling.ribbon_places import RibbonPlaces
@@ -75,16 +77,16 @@ class Evaluation(Verdict):
     controls: dict[str, Verdict]
 
 
-def evaluate_borders_stage(run: Run, ask: Ask, which: Controls, tick: Report) -> Evaluation:
-    """Measure borders against the truth; controls are made first.
+def evaluate_borders_stage(run: Run, ask: Ask, which: Controls, tick: Report, spread: Spread = ALONE) -> Evaluation:
+    """Measure borders against the truth; controls are made first, and their features are spread over processes.
 
     Raises:
         InputError: the brain has no truth, or as the stages before.
     """
     check_truth(ask.chosen(run))
     weights = control_networks(run, which, tick)
-    control_features_stage(run, ask, which, weights, tick)
-    after = (DETECT_STAGE, *([features_stage(which)] if NETWORKS[which] else []))
+    control_features_stage(run, ask, which, weights, tick, spread)
+    after = (DETECT_STAGE, *([control_features(which)] if NETWORKS[which] else []))
     run_stage(run, f"{EVALUATE_STAGE}-{which}", after, partial(_evaluate, run, ask, which, tick), tick)
     return read_evaluation(run)
 

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from gennari.apply.clusters import feature_clusters
 from gennari.apply.surface_map import vertex_majority, vertex_means
 from gennari.pipeline.border_detection import PROFILES
-from gennari.pipeline.border_places import RIBBON_UM, read_features
+from gennari.pipeline.border_features import read_features
+from gennari.pipeline.border_places import RIBBON_UM
 from gennari.pipeline.border_saved import (
     SHARP,
     SavedBorders,

@@ -1,27 +1,20 @@
-"""Where borders are looked for in a run, and what networks make of the patches there."""
+"""Where borders are looked for in a run."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float32
 
-from gennari.apply.features import branch_features
 from gennari.data.patch_images import SectionImages
-from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
-from gennari.execute import Report, Tick, usable_cores
-from gennari.nets.siamese import SiameseNet
-from gennari.pipeline.border_tables import FOLDER, OURS, PLACES
+from gennari.execute import Report, usable_cores
+from gennari.pipeline.border_tables import FOLDER, PLACES
 from gennari.pipeline.sampling import pretext_brain, split_of
 from gennari.pipeline.stages import Run, run_stage
 from gennari.records import Section
 from gennari.sampling.ribbon_places import RibbonPlaces, read_places, ribbon_places, write_places
 from gennari.sampling.split import Split, position_mm
-from gennari.sources.atomic import atomic_path
 from gennari.sources.dataset import Brain
 
 STEP_UM = 200.0
@@ -29,10 +22,6 @@ STEP_UM = 200.0
 RIBBON_UM = 64.0
 TRAIN_SECTIONS = 24
 """Thresholds, confounds and components are fitted on so many training sections, evenly through the brain."""
-CHUNK = 2048
-"""Patches whose images are held at a time."""
-GREY = "grey"
-"""Mean grey value of each patch, beside the networks' features."""
 PLACES_STAGE = "borders-places"
 
 
@@ -113,57 +102,6 @@ def place_images(run: Run, places: RibbonPlaces) -> SectionImages:
         side_px=texture.patch_px,
         spacing_um=texture.spacing_um,
     )
-
-
-def network_features(
-    nets: Mapping[str, SiameseNet], images: SectionImages, grey: Normalisation, stage: str, tick: Report
-) -> dict[str, Float32[np.ndarray, "n f"]]:
-    """Features of all images for each network, and their mean grey as GREY; images are read once for all.
-
-    Args:
-        nets: by name, on the device to use.
-        images: in order along the ribbon.
-        grey: what the networks were trained with.
-        stage: for ticks.
-        tick: told after every CHUNK patches.
-    """
-    torch.set_num_threads(usable_cores())
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in (*nets, GREY)}
-    for begin in range(0, len(images), CHUNK):
-        rows = np.arange(begin, min(begin + CHUNK, len(images)))
-        pixels = images.read(rows)
-        for name, net in nets.items():
-            parts[name].append(branch_features(net, pixels, grey))
-        parts[GREY].append(pixels.mean(axis=(1, 2), dtype=np.float32)[:, None])
-        tick(Tick(stage, int(rows[-1]) + 1, len(images), ", ".join(nets)))
-    return {name: np.concatenate(found) for name, found in parts.items()}
-
-
-def write_features(run: Run, features: Mapping[str, Float32[np.ndarray, "n f"]]) -> list[Path]:
-    """Write each array as features/<name>.npy, atomically; returns where."""
-    paths = []
-    for name, values in features.items():
-        paths.append(features_path(run, name))
-        with atomic_path(paths[-1]) as temporary:
-            np.save(temporary, values, allow_pickle=False)
-    return paths
-
-
-def read_features(run: Run, name: str = OURS) -> Float[np.ndarray, "n f"]:
-    """What a network, or GREY, makes of the run's places; InputError if the file is missing or damaged."""
-    path = features_path(run, name)
-    try:
-        return np.load(path, allow_pickle=False).astype(np.float64)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"{path} must hold the features of the places along the ribbon, but it cannot be read ({error}); delete "
-            "the receipt of its stage and run `gennari borders` again"
-        ) from error
-
-
-def features_path(run: Run, name: str) -> Path:
-    """Where features stand."""
-    return borders_path(run, "features", f"{name}.npy")
 
 
 def _find_places(run: Run, ask: Ask, tick: Report) -> list[Path]:

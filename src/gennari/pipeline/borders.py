@@ -14,6 +14,7 @@ from gennari.pipeline.border_page import border_report_stage
 from gennari.pipeline.border_places import Ask, borders_path
 from gennari.pipeline.border_tables import ACCEPTED, OURS, AcceptedTable, read_table
 from gennari.pipeline.border_verdicts import Verdict
+from gennari.pipeline.section_tasks import ALONE, Spread
 from gennari.pipeline.stages import Run
 
 
@@ -25,7 +26,7 @@ class Found:
     figures: dict[str, object]
 
 
-def find_borders(run: Run, ask: Ask, controls: Controls | None, tick: Report) -> Found:
+def find_borders(run: Run, ask: Ask, controls: Controls | None, tick: Report, spread: Spread = ALONE) -> Found:
     """Every stage in order; finished ones are skipped.
 
     Args:
@@ -33,6 +34,7 @@ def find_borders(run: Run, ask: Ask, controls: Controls | None, tick: Report) ->
         ask: which brain and sections.
         controls: measure against the truth with these controls; None: only detect.
         tick: told how far it is.
+        spread: over which processes features are read.
 
     Raises:
         InputError: as the stages.
@@ -40,12 +42,12 @@ def find_borders(run: Run, ask: Ask, controls: Controls | None, tick: Report) ->
     weights_of(run)  # refuse before minutes of work
     if controls is not None:
         check_truth(ask.chosen(run))
-    detect_stage(run, ask, tick)
+    detect_stage(run, ask, tick, spread)
     export_stage(run, ask, tick)
     if controls is None:
         border_report_stage(run, ask, None, tick)
         return _counted(run)
-    evaluation = evaluate_borders_stage(run, ask, controls, tick)
+    evaluation = evaluate_borders_stage(run, ask, controls, tick, spread)
     checkpoints_stage(run, ask, tick)
     border_report_stage(run, ask, controls, tick)
     return Found(_table(evaluation), evaluation.model_dump(mode="json"))

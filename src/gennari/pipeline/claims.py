@@ -31,6 +31,15 @@ def claimed(path: Path) -> Iterator[bool]:
         os.close(handle)
 
 
+@contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Hold `path`, an empty file that stays, as soon as nobody else does: for what takes a moment, one at a time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def is_claimed(path: Path) -> bool:
     """Whether a process holds a file at this moment."""
     try:

@@ -8,7 +8,8 @@ from gennari.metrics.border_scores import auroc_parts, drawn_auroc
 from gennari.nets.siamese import SiameseNet
 from gennari.pipeline.border_detection import without_confounds
 from gennari.pipeline.border_evaluation import labels_at, question_of
-from gennari.pipeline.border_places import Ask, network_features, place_images, places_stage, read_asked_places
+from gennari.pipeline.border_features import network_features
+from gennari.pipeline.border_places import Ask, place_images, places_stage, read_asked_places
 from gennari.pipeline.compare_cells import BorderSignal
 from gennari.pipeline.stages import Run
 

@@ -125,5 +125,5 @@ def _packed(
         spacing_um=texture.spacing_um,
     )
     if not path.exists():
-        write_images(path, images, None, tick)
+        write_images(path, images, tick)
     return open_pack(path, images.key)

@@ -1,14 +1,22 @@
 """The stage that writes the sampled patches once, and where training finds their images."""
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gennari.data.pack import SHARD_IMAGES, open_pack, write_pack
+from gennari.data.pack import SHARD_IMAGES, begin_pack, finish_pack, open_pack, shard_path, write_pack, write_shard
 from gennari.data.patch_images import ImagesInMemory, PatchImages, SectionImages
-from gennari.errors import InputError
 from gennari.execute import Report, usable_cores
+from gennari.pipeline.claims import turn
+from gennari.pipeline.digests import code_digest
+from gennari.pipeline.executors import ExecutorChoice
 from gennari.pipeline.sampling import pretext_brain
-from gennari.pipeline.stages import Run, run_stage
+from gennari.pipeline.section_inputs import SectionInputs, section_inputs
+from gennari.pipeline.section_tasks import Spread, run_sections
+from gennari.pipeline.stages import Run, open_run, run_stage
+from gennari.pipeline.task_records import SectionTask, SectionWork
 from gennari.records import PatchTable
 from gennari.sources.tables import read_patches
 
@@ -17,11 +25,20 @@ BYTES_A_WORKER = 2**26
 """Of images; fewer, 20 s of work where patches are of 96 px, are not worth another process."""
 IN_MEMORY_BYTES = 2**30
 """Smaller sets of patches are read once and kept."""
+_ROOMS = ("data/pack.py", "data/patch_images.py", "pipeline/packing.py", "sources", "frames.py", "records.py")
+"""The code that decides what a shard holds."""
 
 
-def pack_stage(run: Run, tick: Report, workers: int | None = None) -> bool:
-    """Write the images of all patches to `patches.zarr`; what an interrupted call has written is kept."""
-    return run_stage(run, "pack", ("sample",), partial(_pack, run, workers, tick), tick)
+def pack_stage(run: Run, tick: Report, spread: Spread | None = None) -> bool:
+    """Write the images of all patches to `patches.zarr`, a task a shard; what an interrupted call has written is kept.
+
+    Args:
+        run: that was sampled.
+        tick: told of every shard.
+        spread: over which processes, and which part of the shards; None: as many processes of this machine as are
+            worth it.
+    """
+    return run_stage(run, "pack", ("sample",), partial(_pack, run, spread, tick), tick)
 
 
 def patch_source(run: Run, patches: PatchTable) -> PatchImages:
@@ -50,18 +67,60 @@ def kept_if_small(source: PatchImages) -> PatchImages:
     return ImagesInMemory.of(source) if small else source
 
 
-def write_images(path: Path, images: SectionImages, workers: int | None, tick: Report) -> None:
-    """Write images as a pack, by default with as many processes as are worth it; as `write_pack`."""
-    enough = min(usable_cores(), 1 + images.side_px**2 * len(images) // BYTES_A_WORKER)
-    write_pack(path, images.parts(SHARD_IMAGES), images.key, enough if workers is None else workers, tick)
+def write_images(path: Path, images: SectionImages, tick: Report) -> None:
+    """Write images as a pack with as many processes as are worth it; as `write_pack`."""
+    write_pack(path, images.parts(SHARD_IMAGES), images.key, _enough(images), tick)
 
 
-def _pack(run: Run, workers: int | None, tick: Report) -> list[Path]:
-    images = _section_images(run, read_patches(run.path("patches.parquet")))
-    if workers is not None and workers < 1:
-        raise InputError(f"packing needs at least one worker, got {workers}; correct --workers")
-    write_images(run.path(PACK), images, workers, tick)
-    return [run.path(PACK)]
+def _enough(images: SectionImages) -> int:
+    return min(usable_cores(), 1 + images.side_px**2 * len(images) // BYTES_A_WORKER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ShardInputs:
+    """What a shard is made from, as a hash: all patches of the run, and the images of the sections that it holds."""
+
+    key: str
+    sections: Sequence[Sequence[int]]
+    of_section: SectionInputs
+
+    def __call__(self, brain: str, number: int) -> str:
+        images = " ".join(self.of_section(brain, section) for section in self.sections[number])
+        return hashlib.sha256(f"{self.key} {images}".encode()).hexdigest()
+
+
+def _pack(run: Run, spread: Spread | None, tick: Report) -> list[Path] | None:
+    images, path, root = _images_to_pack(run), run.path(PACK), run.root.absolute()
+    parts, enough = images.parts(SHARD_IMAGES), _enough(images)
+    left = [str(shard_path(path, number).relative_to(run.root)) for number in range(len(parts))]
+    brain = pretext_brain(run).name
+    tasks = [SectionTask(brain=brain, section=number, outputs=(output,)) for number, output in enumerate(left)]
+    sections = [[section.id for section in part.sections] for part in parts]
+    work = SectionWork(
+        stage="pack", root=root, function=partial(_pack_shard, root), unit="shard", side_by_side=enough,
+        inputs=_ShardInputs(key=images.key, sections=sections, of_section=section_inputs(run)),
+        rooms=_ROOMS, code=code_digest(_ROOMS),
+    )  # fmt: skip
+    with turn(work.folder / "begin.lock"):  # parts may be begun at once
+        begin_pack(path, parts, images.key)
+    usual = Spread() if enough == 1 else Spread(executor=ExecutorChoice(kind="local", count=enough))
+    if not run_sections(work, tasks, spread or usual, tick):
+        return None
+    with turn(work.folder / "begin.lock"):
+        finish_pack(path)
+    return [path]
+
+
+def _pack_shard(run_root: Path, brain: str, number: int, threads: int) -> list[Path]:
+    del brain, threads  # there is one brain; reading sections one after the other is the work of one thread
+    run = open_run(run_root)
+    path = run.path(PACK)
+    write_shard(path, SHARD_IMAGES, number, _images_to_pack(run).part(SHARD_IMAGES, number))
+    return [shard_path(path, number)]
+
+
+def _images_to_pack(run: Run) -> SectionImages:
+    return _section_images(run, read_patches(run.path("patches.parquet")))
 
 
 def _section_images(run: Run, patches: PatchTable) -> SectionImages:

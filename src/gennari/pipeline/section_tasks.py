@@ -85,7 +85,7 @@ def run_sections(
         TasksFailed: sections failed for another reason.
     """
     sections = tuple((task.brain, task.section) for task in tasks)
-    plan = Plan(stage=work.stage, code=work.code, weights=work.weights, sections=sections)
+    plan = Plan(stage=work.stage, code=work.code, weights=work.weights, sections=sections, unit=work.unit)
     if read_record(work.folder / PLAN, Plan) != plan:
         write_json(work.folder / PLAN, plan)
     mine = spread.part.of(tasks)
@@ -99,7 +99,7 @@ def run_sections(
     if elsewhere:
         raise Interrupted(
             f"another process (a job that was left behind, or another part) still works on {len(elsewhere)} of the "
-            f"sections: {', '.join(task.name for task in elsewhere[:3])}"
+            f"{work.unit}s: {', '.join(task.name for task in elsewhere[:3])}"
         )
     return all(_has_receipt(work, task) for task in tasks)
 
@@ -155,7 +155,7 @@ def _run(work: SectionWork, left: Sequence[SectionTask], choice: ExecutorChoice,
         function = partial(do_section, work, side_by_side=place.side_by_side, elsewhere=elsewhere, now=now)
         try:
             run_tasks(
-                function, left, executor=place.executor, tick=tick, stage=f"sections of {work.stage}",
+                function, left, executor=place.executor, tick=tick, stage=f"{work.unit}s of {work.stage}",
                 name=lambda task: task.name,
             )  # fmt: skip
         except TasksFailed as failed:

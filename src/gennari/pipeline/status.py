@@ -23,12 +23,12 @@ from gennari.sources.documents import read_json
 
 
 class StageStatus(BaseModel):
-    """One stage; a stage that is made as a whole is a stage of one.
+    """One stage; a stage that is made as a whole is a stage of one, and a finished one has all that it consists of.
 
     Attributes:
         finished: it has its receipt.
         seconds: that the call which finished it took; None while it is not.
-        total: sections.
+        total: sections, or what `unit` says.
         done: with a receipt.
         running: that a process works on now.
         broken_off: that a process worked on when it was killed.
@@ -47,6 +47,7 @@ class StageStatus(BaseModel):
     broken_off: int = 0
     failed: tuple[TaskFailure, ...] = ()
     made_otherwise: int = 0
+    unit: str = "section"
 
     @property
     def left(self) -> int:
@@ -91,6 +92,9 @@ def status_words(status: RunStatus) -> str:
 
 
 def _counted(root: Path, plan: Plan, seconds: float | None) -> StageStatus:
+    total, unit = len(plan.sections), plan.unit
+    if seconds is not None:  # what the tasks left may have been put together since
+        return StageStatus(stage=plan.stage, finished=True, seconds=seconds, total=total, done=total, unit=unit)
     done = running = broken_off = otherwise = 0
     failed: list[TaskFailure] = []
     for brain, section in plan.sections:
@@ -108,17 +112,17 @@ def _counted(root: Path, plan: Plan, seconds: float | None) -> StageStatus:
         elif receipt.exists():
             otherwise += 1
     return StageStatus(
-        stage=plan.stage, finished=seconds is not None, seconds=seconds, total=len(plan.sections), done=done,
-        running=running, broken_off=broken_off, failed=tuple(failed), made_otherwise=otherwise,
+        stage=plan.stage, finished=False, seconds=None, total=total, done=done, running=running, broken_off=broken_off,
+        failed=tuple(failed), made_otherwise=otherwise, unit=unit,
     )  # fmt: skip
 
 
 def _stage_words(stage: StageStatus) -> str:
     if stage.finished:
-        of_sections = f", {stage.total} sections" if stage.total > 1 else ""
+        of_sections = f", {stage.total} {stage.unit}s" if stage.total > 1 else ""
         return f"finished in {stage.seconds:.1f} s{of_sections}"
     counts: Sequence[tuple[int, str]] = (
         (stage.running, "running"), (len(stage.failed), "failed"), (stage.broken_off, "broken off"),
         (stage.made_otherwise, "made by other code or weights"), (stage.left - stage.made_otherwise, "not begun"),
     )  # fmt: skip
-    return ", ".join([f"{stage.done} of {stage.total} sections done", *(f"{n} {word}" for n, word in counts if n)])
+    return ", ".join([f"{stage.done} of {stage.total} {stage.unit}s done", *(f"{n} {word}" for n, word in counts if n)])

@@ -50,6 +50,7 @@ class SectionWork:
         code: hash of these.
         weights: hash of the networks that are used; empty if there are none.
         side_by_side: sections that one machine does at once where nobody says; what fills a GPU is done one by one.
+        unit: what a task is, where it is not a section: then its number is that of a shard.
     """
 
     stage: str
@@ -60,6 +61,7 @@ class SectionWork:
     code: str
     weights: str = ""
     side_by_side: int = 1
+    unit: str = "section"
 
     @property
     def folder(self) -> Path:
@@ -84,6 +86,7 @@ class Plan(Record):
     code: str
     weights: str
     sections: tuple[tuple[str, int], ...]
+    unit: str = "section"
 
 
 class TaskReceipt(Record):
