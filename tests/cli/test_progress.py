@@ -4,6 +4,7 @@ import io
 import sys
 
 import pytest
+from rich.progress import Progress, TextColumn
 
 from gennari.cli import progress as module
 from gennari.cli.progress import progress
@@ -44,6 +45,32 @@ def test_lines_say_how_long_it_will_take(monkeypatch):
         "training: 1/10, 180 s left",
         "training: 2/10, 160 s left",
     ]
+
+
+def test_a_second_piece_of_work_of_one_name_has_a_time_of_its_own(monkeypatch):
+    stream = _as_stderr(monkeypatch, io.StringIO())
+    clock = iter([0.0, 20.0, 1000.0, 1020.0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with progress() as tick:
+        for done in (1, 4, 1, 2):
+            tick(Tick("training", done, 4))
+    assert stream.getvalue().splitlines() == [
+        "training: 1/4",
+        "training: 4/4 in 20 s",
+        "training: 1/4",
+        "training: 2/4, 40 s left",
+    ]
+
+
+def test_a_bar_starts_again_with_a_second_piece_of_work(monkeypatch):
+    clock = [0.0]
+    with Progress(TextColumn("{task.completed} {task.elapsed}"), get_time=lambda: clock[0], disable=True) as bars:
+        tick = module._Bars(bars)
+        for at, done in ((0.0, 1), (50.0, 4), (70.0, 1), (75.0, 2)):
+            clock[0] = at
+            tick(Tick("training", done, 4))
+        (task,) = bars.tasks
+        assert (task.completed, task.elapsed) == (2, 5.0)
 
 
 def test_bytes_are_told_as_bytes(monkeypatch):

@@ -30,11 +30,14 @@ def progress() -> Iterator[Report]:
 
 class _Bars:
     def __init__(self, bars: Progress) -> None:
-        self._bars, self._tasks = bars, {}
+        self._bars, self._tasks, self._seen = bars, {}, {}
 
     def __call__(self, tick: Tick) -> None:
         if tick.stage not in self._tasks:
             self._tasks[tick.stage] = self._bars.add_task(tick.stage, total=tick.total, note="", amount="")
+        elif tick.done < self._seen[tick.stage]:  # a second piece of work of that name: its time left is its own
+            self._bars.reset(self._tasks[tick.stage], note="", amount="")
+        self._seen[tick.stage] = tick.done
         self._bars.update(
             self._tasks[tick.stage], completed=tick.done, total=tick.total, note=tick.note, amount=tick.amount
         )
@@ -42,10 +45,13 @@ class _Bars:
 
 class _Lines:
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._began, self._last = say, {}, {}
+        self._say, self._began, self._last, self._seen = say, {}, {}, {}
 
     def __call__(self, tick: Tick) -> None:
         now = time.monotonic()
+        if tick.done < self._seen.get(tick.stage, 0):  # a second piece of work of that name: its time left is its own
+            del self._began[tick.stage], self._last[tick.stage]
+        self._seen[tick.stage] = tick.done
         began = self._began.setdefault(tick.stage, (now, tick.done))
         finished = tick.done >= tick.total
         if not finished and now - self._last.get(tick.stage, -1e9) < LINE_EVERY_S:

@@ -17,7 +17,7 @@ from gennari.pipeline.learning import normalisation
 from gennari.pipeline.making import make_phantom_of
 from gennari.pipeline.near import near_pairs
 from gennari.pipeline.packing import pack_stage
-from gennari.pipeline.pretext_sets import Exchanged, PretextSet, set_of_run
+from gennari.pipeline.pretext_sets import PretextSet, exchanged, set_of_run
 from gennari.pipeline.pretext_sources import control_phantom
 from gennari.pipeline.reproduction import save_untrained
 from gennari.pipeline.sampling import sample_stage
@@ -37,7 +37,6 @@ NETWORKS: Mapping[Controls, tuple[str, ...]] = {
     "none": (), "cheap": (UNTRAINED,), "all": (UNTRAINED, PERMUTED, ONE),
 }  # fmt: skip
 """Networks of each choice; those beyond "cheap" take a pre-training each, and ONE the drawing of a brain."""
-_EXCHANGED = 12
 KEPT_FEATURES_STAGE = "borders-features-kept"
 
 
@@ -97,14 +96,12 @@ def _make(run: Run, name: str, weights: Path, tick: Report) -> list[Path]:
     if name == UNTRAINED:
         save_untrained(weights, run.experiment.texture, chosen, normalisation(run), settings.seed)
         return [weights]
-    images = chosen.images
     if name == PERMUTED:
-        rows = np.flatnonzero(chosen.patches.split == "train")
-        images = Exchanged.among(images, rows, np.random.default_rng([settings.seed, _EXCHANGED]))
+        chosen = exchanged(chosen, settings.seed)
     near = near_pairs(run, chosen.patches, settings.contrast.radius_mm, tick) if settings.contrast else None
     done = pretrain(
-        settings, run.experiment.texture, images, chosen.patches, chosen.train, normalisation(run), weights.parent,
-        tick, validation=chosen.held_out, near=near,
+        settings, run.experiment.texture, chosen.images, chosen.patches, chosen.train, normalisation(run),
+        weights.parent, tick, validation=chosen.held_out, near=near,
     )  # fmt: skip
     return [done.weights]
 

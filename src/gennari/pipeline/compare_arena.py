@@ -1,7 +1,7 @@
 """Where a comparison is made, and the patches and pairs that each objective learns from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,9 @@ import numpy as np
 from gennari.execute import Report
 from gennari.pipeline.folds import Fold
 from gennari.pipeline.individuals import individuals_set
-from gennari.pipeline.near import near_pairs
+from gennari.pipeline.near import near_of
 from gennari.pipeline.packing import pack_stage
-from gennari.pipeline.pretext_sets import Exchanged, PretextSet, set_of_run
+from gennari.pipeline.pretext_sets import PretextSet, exchanged, set_of_run
 from gennari.pipeline.pretext_sources import prepare_source
 from gennari.pipeline.reproduction import Work
 from gennari.pipeline.sampling import sample_stage
@@ -19,9 +19,7 @@ from gennari.pipeline.section_store import Place
 from gennari.pipeline.stages import Run, create_run
 from gennari.recipes.comparisons import Comparison, Objective
 from gennari.records import IGNORE, PairTable
-from gennari.sampling.near import near_among
 
-_EXCHANGED = 12
 CROSSING = "crossing"
 
 
@@ -68,20 +66,14 @@ def set_for(arena: Arena, objective: Objective, seed: int, tick: Report) -> Pret
     if objective.patches == "individuals":
         return individuals_set(work.run(), arena.fold.train, tick)
     chosen = set_of_run(_run_of(work, objective))
-    if objective.permuted:
-        rows = np.flatnonzero(chosen.patches.split == "train")
-        images = Exchanged.among(chosen.images, rows, np.random.default_rng([seed, _EXCHANGED]))
-        chosen = replace(chosen, images=images)
-    return chosen
+    return exchanged(chosen, seed) if objective.permuted else chosen
 
 
 def near_for(arena: Arena, objective: Objective, chosen: PretextSet, tick: Report) -> PairTable | None:
     """Near pairs among the patches that an objective learns from; None where it has no contrast."""
-    if objective.settings is None or objective.settings.contrast is None:
+    if objective.settings is None:
         return None
-    run = _run_of(arena.work, objective)
-    near = near_pairs(run, chosen.patches, objective.settings.contrast.radius_mm, tick)
-    return near_among(near, chosen.train)
+    return near_of(_run_of(arena.work, objective), chosen.patches, chosen.train, objective.settings, tick)
 
 
 def _run_of(work: Work, objective: Objective) -> Run:

@@ -11,9 +11,10 @@ from jaxtyping import Float, Int
 from gennari.execute import Report, run_tasks, usable_cores
 from gennari.pipeline.stages import Run
 from gennari.records import PairTable, PatchTable
-from gennari.sampling.near import draw_near
+from gennari.sampling.near import draw_near, near_among
 from gennari.sources.tables import read_pairs, write_pairs
 from gennari.surface.geodesic import GeodesicSolver
+from gennari.train.settings import PretrainSettings
 
 NEAR = "near"
 """Folder of near pairs in a run."""
@@ -38,6 +39,15 @@ def near_pairs(run: Run, patches: PatchTable, radius_mm: float, tick: Report) ->
     if not path.exists():
         write_pairs(path, _drawn(run, patches, radius_mm, tick))
     return read_pairs(path)
+
+
+def near_of(
+    run: Run, patches: PatchTable, train: PairTable, settings: PretrainSettings, tick: Report
+) -> PairTable | None:
+    """Near pairs among the patches of `train`, as `near_pairs` draws them; None where settings ask for no contrast."""
+    if settings.contrast is None:
+        return None
+    return near_among(near_pairs(run, patches, settings.contrast.radius_mm, tick), train)
 
 
 def _drawn(run: Run, patches: PatchTable, radius_mm: float, tick: Report) -> PairTable:

@@ -1,6 +1,6 @@
 """The patches and pairs that each pre-training of the table learns from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -16,6 +16,8 @@ from gennari.sampling.pairs import by_source
 from gennari.sources.tables import read_pairs, read_patches, write_pairs, write_patches
 
 TRANSDUCTIVE = "transductive"
+_EXCHANGED = 12
+"""Randomness has a purpose: it goes into the seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,12 @@ class Exchanged:
     def read(self, rows: Int[np.ndarray, "m"]) -> UInt8[np.ndarray, "m h w"]:
         """The images that stand at these rows."""
         return self.images.read(self.order[rows])
+
+
+def exchanged(chosen: PretextSet, seed: int) -> PretextSet:
+    """The set with the images of its training patches exchanged at random: the control of permuted targets."""
+    rows = np.flatnonzero(chosen.patches.split == "train")
+    return replace(chosen, images=Exchanged.among(chosen.images, rows, np.random.default_rng([seed, _EXCHANGED])))
 
 
 def transductive_set(run: Run, tick: Report) -> PretextSet:

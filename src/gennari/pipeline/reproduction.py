@@ -18,14 +18,13 @@ from gennari.nets.siamese import SiameseNet
 from gennari.nets.sizes import TextureConfig
 from gennari.nets.weights import load_siamese, save_net
 from gennari.pipeline.cells import nan_for_null
-from gennari.pipeline.near import near_pairs
-from gennari.pipeline.pretext_sets import Exchanged, PretextSet, few, patches_in, set_of_run, transductive_set
+from gennari.pipeline.near import near_of
+from gennari.pipeline.pretext_sets import PretextSet, exchanged, few, patches_in, set_of_run, transductive_set
 from gennari.pipeline.row_plans import Pretext, Source
 from gennari.pipeline.section_store import SectionStore
 from gennari.pipeline.stages import Run, open_run
 from gennari.recipes.tables import Reproduction
 from gennari.records import PairTable
-from gennari.sampling.near import near_among
 from gennari.sources.atomic import write_json
 from gennari.sources.dataset import Dataset, fingerprint
 from gennari.sources.documents import read_json
@@ -35,7 +34,7 @@ from gennari.train.pretrain import PretrainRow, pretrain
 from gennari.train.settings import PretrainSettings
 
 NORMALISATION = "normalisation.json"
-_FEW, _EXCHANGED = 11, 12
+_FEW = 11
 """Randomness has a purpose: it goes into the seed."""
 STATISTICS_PATCHES, STATISTICS_BATCHES = 2048, 16
 
@@ -116,9 +115,10 @@ def train_pretext(work: Work, pretext: Pretext, seed: int, tick: Report) -> Pret
     settings = settings_of(work.recipe, pretext, seed)
     history: tuple[PretrainRow, ...] = ()
     if pretext.trained:
+        near = near_of(work.run(pretext.source), chosen.patches, chosen.train, settings, tick)
         done = pretrain(
             settings, work.recipe.experiment.texture, chosen.images, chosen.patches, chosen.train, work.normalisation,
-            out, tick, validation=chosen.held_out, near=_near(work, pretext, chosen, settings, tick),
+            out, tick, validation=chosen.held_out, near=near,
         )  # fmt: skip
         history = done.history
     else:
@@ -167,21 +167,7 @@ def _chosen(work: Work, pretext: Pretext, seed: int, main: PretextSet, tick: Rep
     if pretext.few:
         rng = np.random.default_rng([seed, _FEW])
         chosen = replace(chosen, train=few(chosen.train, work.recipe.few, len(chosen.patches), rng))
-    if pretext.permuted:
-        rows = np.flatnonzero(chosen.patches.split == "train")
-        images = Exchanged.among(chosen.images, rows, np.random.default_rng([seed, _EXCHANGED]))
-        chosen = replace(chosen, images=images)
-    return chosen
-
-
-def _near(
-    work: Work, pretext: Pretext, chosen: PretextSet, settings: PretrainSettings, tick: Report
-) -> PairTable | None:
-    """Near pairs among the patches that a pre-training learns from, for a contrast."""
-    if settings.contrast is None:
-        return None
-    found = near_pairs(work.run(pretext.source), chosen.patches, settings.contrast.radius_mm, tick)
-    return near_among(found, chosen.train)
+    return exchanged(chosen, seed) if pretext.permuted else chosen
 
 
 def _distance(
