@@ -215,7 +215,6 @@ def test_packing_is_done_in_parts_and_counted(gennari, refused, demo, monkeypatc
     assert len(_shards(run)) == 3
     sentence = "--workers N is short for --executor local:N, got both (2 and dask); leave one of them out"
     assert sentence in refused("pack", run, "--workers", "2", "--executor", "dask")
-    assert "needs at least one worker, got '0'" in refused("pack", run, "--workers", "0")
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from gennari.pipeline.cell_work import lengthened
 from gennari.pipeline.cells import CellResult
 from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, Pretrained, read_compared, write_compared
+from gennari.pipeline.compare_compute import compute_over_papers
 from gennari.pipeline.compare_plans import row_name
 from gennari.pipeline.compare_table import ComparedRow, compared_rows
+from gennari.pipeline.compute import finetune_flop, patches_flop
+from gennari.recipes.comparisons import COMPARISONS
 
+UNKNOWN = lambda cell: float("nan")  # noqa: E731
 PLACES = [("A", 1), ("A", 2), ("B", 1), ("B", 2)]
 
 
@@ -36,7 +41,7 @@ def _row(rows: list[ComparedRow], objective: str, budget: int) -> ComparedRow:
 def test_differences_are_to_the_papers_loss_with_the_same_labels(make) -> None:
     cells = [make("L", 54, seed, 10) for seed in (0, 1)] + [make("new", 54, seed, 15, 8.0) for seed in (0, 1)]
     cells += [make("L", 11, 0, 5), make("new", 11, 0, 5)]
-    rows = compared_rows(cells, np.random.default_rng(0))
+    rows = compared_rows(cells, np.random.default_rng(0), UNKNOWN)
     new = _row(rows, "new", 54)
     assert new.dice.value == pytest.approx(0.75)  # 15 of 20 pixels of each of two areas, the others exchanged
     assert new.paired.value == pytest.approx(0.25)
@@ -49,20 +54,20 @@ def test_differences_are_to_the_papers_loss_with_the_same_labels(make) -> None:
 
 
 def test_the_papers_loss_has_no_difference_to_itself(make) -> None:
-    row = _row(compared_rows([make("L", 54, 0, 10)], np.random.default_rng(0)), "L", 54)
+    row = _row(compared_rows([make("L", 54, 0, 10)], np.random.default_rng(0), UNKNOWN), "L", 54)
     assert np.isnan(row.paired.value)
     assert row.document()["paired"] is None
 
 
 def test_large_budgets_come_first(make) -> None:
-    rows = compared_rows([make("L", 11, 0, 10), make("L", 54, 0, 10)], np.random.default_rng(0))
+    rows = compared_rows([make("L", 11, 0, 10), make("L", 54, 0, 10)], np.random.default_rng(0), UNKNOWN)
     assert [row.labels_sections for row in rows] == [54, 11]
 
 
 def test_areas_that_no_section_shows_are_left_out_of_the_covered_dice(make) -> None:
     cell = make("L", 4, 0, 10)
     area = cell.result.classes[-1]
-    (row,) = compared_rows([cell.model_copy(update={"missing": (area,)})], np.random.default_rng(0))
+    (row,) = compared_rows([cell.model_copy(update={"missing": (area,)})], np.random.default_rng(0), UNKNOWN)
     assert row.missing == (area,)
     assert row.dice_covered.value == pytest.approx(0.5)
 
@@ -78,7 +83,7 @@ def test_what_is_known_of_pre_training_is_a_mean_over_seeds(make, tmp_path) -> N
         make("L", 54, 0, 10, pretrained=pretrained(20.0, BorderSignal(auroc=0.7, auroc_partial=0.6))),
         make("L", 54, 1, 10, pretrained=pretrained(24.0, None)),
     ]
-    (row,) = compared_rows(cells, np.random.default_rng(0))
+    (row,) = compared_rows(cells, np.random.default_rng(0), UNKNOWN)
     assert row.err_dist_mm == pytest.approx(22.0)
     assert row.border_auroc_partial == pytest.approx(0.6)
     assert row.pretrain_seconds == pytest.approx(5.0)
@@ -87,8 +92,56 @@ def test_what_is_known_of_pre_training_is_a_mean_over_seeds(make, tmp_path) -> N
 
 
 def test_the_document_has_the_keys_that_were_promised(make) -> None:
-    (row,) = compared_rows([make("L", 54, 0, 10)], np.random.default_rng(0))
+    (row,) = compared_rows([make("L", 54, 0, 10)], np.random.default_rng(0), UNKNOWN)
     assert {
         "objective", "encoder", "labels_sections", "dice", "dice_low", "dice_high", "paired_low", "paired_high",
         "err_seg", "border_auroc_partial", "seconds", "individual",
     } <= set(row.document())  # fmt: skip
+    assert row.document()["compute"] is None
+
+
+def test_a_row_says_what_it_cost(make) -> None:
+    cells = [make("L", 54, 0, 10), make("new", 54, 0, 10)]
+    rows = compared_rows(cells, np.random.default_rng(0), lambda cell: {"L": 1.0, "new": 0.8}[cell.objective])
+    assert [row.compute for row in rows] == [1.0, 0.8]
+
+
+def test_compute_is_that_of_both_trainings_over_the_papers(make) -> None:
+    recipe = COMPARISONS["small"]
+    texture, tuning = recipe.encoders[0].texture, recipe.base.experiment.finetune
+
+    def told(passes: int) -> Pretrained:
+        return Pretrained(
+            patches=10, patch_passes=passes, err_dist_mm=1.0, err_dist_median_mm=26.0, probe_f1=0.4, seconds=5.0
+        )
+
+    papers, short = make("L", 54, 0, 10, pretrained=told(100_000)), make("L-short", 54, 0, 10, pretrained=told(50_000))
+    none, odd = make("none", 54, 0, 10), make("of another recipe", 54, 0, 10)
+    compute = compute_over_papers(recipe, [none, short, papers, odd])
+    classes, first_area = len(none.result.classes), none.result.first_area
+    tuned, learned = finetune_flop(tuning, texture, classes, classes - first_area), patches_flop(100_000, texture)
+    assert compute(papers) == 1
+    assert compute(none) == pytest.approx(tuned / (tuned + learned))
+    assert compute(short) == pytest.approx((3 * tuned + learned / 2) / (tuned + learned), rel=1e-6)
+    assert np.isnan(compute(odd))
+    assert np.isnan(compute_over_papers(recipe, [none])(none))
+
+
+def test_a_fine_tuning_that_is_longer_keeps_its_phases_and_rates() -> None:
+    settings = COMPARISONS["small"].base.experiment.finetune
+    longer = lengthened(settings, 3.0)
+    assert [phase.steps for phase in longer.phases] == [2700, 1050]
+    assert [phase.rate for phase in longer.phases] == [phase.rate for phase in settings.phases]
+    stepped = settings.model_copy(update={"phases": (settings.phases[0].model_copy(update={"halve_at": (100, 501)}),)})
+    assert lengthened(stepped, 0.5).phases[0].halve_at == (50, 250)
+
+
+def test_what_came_later_leaves_the_hashes_of_objectives_as_they_were() -> None:
+    recipe = COMPARISONS["small"]
+    assert "steps_factor" not in recipe.objective("L").words
+    assert '"steps_factor":3.0' in recipe.objective("L-short").words
+    half, whole = recipe.objective("L-short").settings, recipe.objective("L").settings
+    assert half is not None
+    assert whole is not None
+    assert half == whole.model_copy(update={"epochs": 1})
+    assert recipe.objective("none-long").steps_factor == 5

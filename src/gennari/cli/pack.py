@@ -31,9 +31,11 @@ def pack(
         sbatch: a parameter of SLURM's jobs such as time=60 (minutes) or mem=4GB.
         part: i/N, such as 2/4: this part of the shards only; parts may be worked on at the same time.
     """
+    if workers is not None and workers < 1:
+        raise InputError(f"packing needs at least one worker, got {workers}; correct --workers")
     if workers is not None and executor is not None:
         raise InputError(
-            f"--workers N is short for --executor local:N, got both ({workers}, {executor}); leave one out"
+            f"--workers N is short for --executor local:N, got both ({workers} and {executor}); leave one of them out"
         )
     named = f"local:{workers}" if workers is not None else executor
     asked = named is not None or sbatch or part is not None

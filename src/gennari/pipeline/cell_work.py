@@ -120,18 +120,23 @@ def steps_factor(work: Work, row: Row) -> float:
 
 def settings_of(work: Work, trial: Trial) -> FinetuneSettings:
     """The numbers of one fine-tuning."""
-    settings = with_rate(work.recipe.experiment.finetune, trial.rate)
+    settings = lengthened(with_rate(work.recipe.experiment.finetune, trial.rate), trial.steps_factor)
+    phases = tuple(phase.model_copy(update={"atlas": phase.atlas and trial.row.atlas}) for phase in settings.phases)
+    return settings.model_copy(update={"seed": trial.seed, "phases": phases})
+
+
+def lengthened(settings: FinetuneSettings, factor: float) -> FinetuneSettings:
+    """The same with so many times the steps in every phase, its schedule stretched."""
     phases = tuple(
         phase.model_copy(
             update={
-                "steps": round(phase.steps * trial.steps_factor),
-                "halve_at": tuple(round(at * trial.steps_factor) for at in phase.halve_at),
-                "atlas": phase.atlas and trial.row.atlas,
+                "steps": round(phase.steps * factor),
+                "halve_at": tuple(round(at * factor) for at in phase.halve_at),
             }
         )
         for phase in settings.phases
     )
-    return settings.model_copy(update={"seed": trial.seed, "phases": phases})
+    return settings.model_copy(update={"phases": phases})
 
 
 def with_rate(settings: FinetuneSettings, rate: float) -> FinetuneSettings:

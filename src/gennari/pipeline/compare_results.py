@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from gennari.errors import InputError
 from gennari.pipeline.compare_cells import ComparedCell, all_compared
+from gennari.pipeline.compare_compute import compute_over_papers
 from gennari.pipeline.compare_confirm import confirmed
 from gennari.pipeline.compare_plans import winner
 from gennari.pipeline.compare_table import ComparedRow, compared_rows
@@ -56,9 +57,10 @@ def write_comparison(results: Path, recipe: Comparison, rng: np.random.Generator
     if not cells:
         raise InputError(f"a comparison needs at least one finished cell, but {results} has none; give stages to make")
     sealed = confirmed(results)
-    parts = {HELD_OUT: compared_rows(_in_order(cells, recipe), rng)}
+    compute = compute_over_papers(recipe, cells)
+    parts = {HELD_OUT: compared_rows(_in_order(cells, recipe), rng, compute)}
     if sealed is not None and sealed[1]:
-        parts[sealed[0].individual] = compared_rows(_in_order(sealed[1], recipe), rng)
+        parts[sealed[0].individual] = compared_rows(_in_order(sealed[1], recipe), rng, compute)
     rows = [row for part in parts.values() for row in part]
     document: dict[str, object] = {
         "winner": _winner(recipe, cells),
@@ -101,7 +103,7 @@ def _winner(recipe: Comparison, cells: Sequence[ComparedCell]) -> dict[str, str]
 
 _HEADS = (
     "objective", "encoder", "sections", "seeds", "Dice (areas)", "less L's", "1 - Dice falls", "err_seg", "less L's",
-    "val Dice", "err_dist mm", "probe F1", "border AUROC", "pre-training s",
+    "val Dice", "err_dist mm", "probe F1", "border AUROC", "pre-training s", "compute, L = 1",
 )  # fmt: skip
 
 
@@ -111,6 +113,7 @@ def _cells(row: ComparedRow) -> tuple[str, ...]:
         interval(row.paired, 3, signed=True), interval(row.dice_fall, 2, signed=True), interval(row.err_seg, 2),
         interval(row.paired_err_seg, 2, signed=True), number(row.val_dice, 3), number(row.err_dist_mm, 1),
         number(row.probe_f1, 3), number(row.border_auroc_partial, 3), number(row.pretrain_seconds, 0),
+        number(row.compute, 2),
     )  # fmt: skip
 
 

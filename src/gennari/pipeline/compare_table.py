@@ -1,6 +1,6 @@
 """The rows of a comparison from finished cells: Dice and err_seg with intervals paired against the paper's L."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -37,7 +37,9 @@ class ComparedRow:
         dice_fall: by which share 1 - Dice is lower than with that L; `err_seg_fall` the same of err_seg.
         val_dice: mean over seeds on annotated pixels of validation sections.
         err_dist_mm: mean over seeds; NaN without pre-training, as are the next three.
-        seconds: mean over seeds, pre-training and fine-tuning; `pretrain_seconds` of the former.
+        seconds: mean over seeds, pre-training and fine-tuning; `pretrain_seconds` of the former. Machines differ.
+        compute: operations of pre-training and fine-tuning, over those of the paper's L; NaN where the recipe does not
+            know the objective.
     """
 
     objective: str
@@ -61,6 +63,7 @@ class ComparedRow:
     patch_passes: float
     pretrain_seconds: float
     seconds: float
+    compute: float
 
     def document(self) -> dict[str, object]:
         """As it stands in compare.json: intervals as name, name_low, name_high."""
@@ -74,12 +77,15 @@ class ComparedRow:
         return {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in plain.items()}
 
 
-def compared_rows(cells: Sequence[ComparedCell], rng: np.random.Generator) -> list[ComparedRow]:
+def compared_rows(
+    cells: Sequence[ComparedCell], rng: np.random.Generator, compute: Callable[[ComparedCell], float]
+) -> list[ComparedRow]:
     """Rows of one individual's cells, budgets from large to small, objectives in the order they come.
 
     Args:
         cells: of one data set and one individual.
         rng: draws brains, sections and seeds, the same draws for all rows.
+        compute: of a cell, over that of the paper's L.
 
     Raises:
         InputError: as `gather`.
@@ -87,7 +93,7 @@ def compared_rows(cells: Sequence[ComparedCell], rng: np.random.Generator) -> li
     order = list(dict.fromkeys(_row(cell) for cell in sorted(cells, key=lambda cell: -cell.budget)))
     gathered = gather([cell.result for cell in cells], rows=order, controls=())
     draws = make_draws(gathered, rng)
-    table = _Table(gathered=gathered, draws=draws, cells=cells)
+    table = _Table(gathered=gathered, draws=draws, cells=cells, compute=compute)
     return [table.row(name) for name in order if gathered.stacks[name].seeds]
 
 
@@ -96,6 +102,7 @@ class _Table:
     gathered: Gathered
     draws: Draws
     cells: Sequence[ComparedCell]
+    compute: Callable[[ComparedCell], float]
 
     def row(self, name: str) -> ComparedRow:
         stack, draws = self.gathered.stacks[name], self.draws
@@ -121,6 +128,7 @@ class _Table:
             val_dice=_mean([cell.val_dice for cell in cells]),
             **_of_pretraining(cells),
             seconds=_mean([cell.result.seconds for cell in cells]),
+            compute=self.compute(first),
         )  # fmt: skip
 
     def _both(self, stack: Stack, values: np.ndarray, reference: Stack | None, measure) -> tuple | None:

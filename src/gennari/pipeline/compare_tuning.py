@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from gennari.execute import silent
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.weights import load_area_unet
-from gennari.pipeline.cell_work import judged_by_annotations, measured, tail_of, with_rate
+from gennari.pipeline.cell_work import judged_by_annotations, lengthened, measured, tail_of, with_rate
 from gennari.pipeline.cells import CellResult
 from gennari.pipeline.compare_arena import Arena
 from gennari.pipeline.compare_cells import ComparedCell, Pretrained
@@ -24,6 +24,7 @@ from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
 from gennari.train.devices import fastest_device
 from gennari.train.finetune import finetune
+from gennari.train.settings import FinetuneSettings
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def run_trial(arena: Arena, trial: Trial) -> Tuned:
     sections = measured(store, grey, net, tested, label_set, atlas=True)
     return Tuned(
         val_dice=val_dice,
-        iterations=sum(phase.steps for phase in work.recipe.experiment.finetune.phases),
+        iterations=sum(phase.steps for phase in _settings(arena, trial).phases),
         loss_tail=trained.loss_tail,
         sections=tuple(sections),
         seconds=trained.seconds,
@@ -105,11 +106,10 @@ def _train(arena: Arena, trial: Trial) -> _Trained:
     init = None
     if arena.recipe.objective(plan.objective).settings is not None:
         init = weights_of(arena, (plan.objective, plan.encoder, plan.seed))
-    settings = with_rate(work.recipe.experiment.finetune, trial.rate).model_copy(update={"seed": plan.seed})
     sections = [work.store.labelled(*place) for place in arena.subsets[plan.budget]]
     done = finetune(
-        settings, arena.recipe.encoder(plan.encoder).texture, sections, work.normalisation, init, out, silent,
-        classes=len(work.dataset.label_set.names),
+        _settings(arena, trial), arena.recipe.encoder(plan.encoder).texture, sections, work.normalisation, init, out,
+        silent, classes=len(work.dataset.label_set.names),
     )  # fmt: skip
     if not told.exists():
         seconds = round(time.monotonic() - began, 1)
@@ -117,12 +117,18 @@ def _train(arena: Arena, trial: Trial) -> _Trained:
     return read_json(told, _Trained)
 
 
+def _settings(arena: Arena, trial: Trial) -> FinetuneSettings:
+    settings = with_rate(arena.work.recipe.experiment.finetune, trial.rate)
+    factor = arena.recipe.objective(trial.plan.objective).steps_factor
+    return lengthened(settings, factor).model_copy(update={"seed": trial.plan.seed})
+
+
 def key_of(arena: Arena, plan: Plan) -> str:
     """A hash of all that decides a cell but its rate, which the cell names."""
     recipe = arena.recipe
     parts = (
         recipe.base.model_dump_json(exclude={"seeds", "control_seeds", "rates"}),
-        recipe.objective(plan.objective).model_dump_json(),
+        recipe.objective(plan.objective).words,
         recipe.encoder(plan.encoder).model_dump_json(),
         repr((arena.fold, arena.subsets[plan.budget], plan.seed)),
         arena.work.fingerprint,

@@ -17,9 +17,14 @@ FORWARD_AND_BACK = 3
 
 def pretext_flop(settings: PretrainSettings, texture: TextureConfig, pairs: PairTable) -> int:
     """Floating point operations of a pre-training; a patch that occurs twice in a batch is run once."""
+    return patches_flop(settings.epochs * patches_run(pairs, settings.batch), texture)
+
+
+def patches_flop(passes: int, texture: TextureConfig) -> int:
+    """Floating point operations of learning from so many patches, each seen once."""
     with torch.device("meta"):
         net, patch = SiameseNet(texture), torch.empty(1, 1, texture.patch_px, texture.patch_px)
-    return FORWARD_AND_BACK * settings.epochs * patches_run(pairs, settings.batch) * _forward(net, patch)
+    return FORWARD_AND_BACK * passes * _forward(net, patch)
 
 
 def finetune_flop(settings: FinetuneSettings, texture: TextureConfig, classes: int, areas: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from gennari.nets.sizes import TextureConfig
 from gennari.recipes.experiment import named
@@ -28,6 +28,7 @@ class Objective(BaseModel):
         crossing: pairs may span both hemispheres.
         permuted: each patch gets the targets of another one (a control).
         trained: False leaves random weights with batch norm statistics of the patches (a control).
+        steps_factor: times the recipe's steps of fine-tuning: time that a shorter pre-training saves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +39,12 @@ class Objective(BaseModel):
     crossing: bool = False
     permuted: bool = False
     trained: bool = True
+    steps_factor: PositiveFloat = 1.0
+
+    @property
+    def words(self) -> str:
+        """All of it as JSON, for hashes; what came later and says nothing is left out, so that these stay."""
+        return self.model_dump_json(exclude={"steps_factor"} if self.steps_factor == 1 else None)
 
 
 class Encoder(BaseModel):
@@ -116,11 +123,19 @@ def _objectives(base: PretrainSettings) -> tuple[Objective, ...]:
     for name in ("coord", "soft-contrast", "coord-soft-contrast"):
         together = found[name].model_copy(update={"name": f"{name}-individuals", "patches": "individuals"})
         found[together.name] = together
+    # one epoch instead of two, and what that saves in fine-tuning: half of L's pre-training costs two of its
+    # fine-tunings (docs/results.md: every fine-tuning of the table is cut short)
+    for name in (PAPERS, "soft-contrast", "coord-soft-contrast"):
+        settings = found[name].settings
+        assert settings is not None, "these are pre-trained"
+        half = settings.model_copy(update={"epochs": max(1, settings.epochs // 2)})
+        found[f"{name}-short"] = Objective(name=f"{name}-short", settings=half, steps_factor=3.0)
     return tuple(found.values())
 
 
 def _beside(base: PretrainSettings) -> tuple[Objective, ...]:
     return (
+        Objective(name=f"{UNTRAINED}-long", steps_factor=5.0),  # what L costs in all, spent on fine-tuning
         Objective(name="L-crossing", settings=base, crossing=True),
         Objective(name="random-encoder", settings=base, trained=False),
         Objective(name="permuted-targets", settings=base, permuted=True),
