@@ -35,4 +35,5 @@ def _operations(recipe: Comparison, cell: ComparedCell) -> float:
     passes = cell.pretrained.patch_passes if cell.pretrained else 0
     settings = lengthened(recipe.base.experiment.finetune, objective.steps_factor)
     classes, first_area = len(cell.result.classes), cell.result.first_area
-    return patches_flop(passes, texture) + finetune_flop(settings, texture, classes, classes - first_area)
+    tuned = finetune_flop(settings, texture, classes, classes - first_area)
+    return float(patches_flop(passes, texture) + tuned)
