@@ -16,6 +16,8 @@ def suggest(run: Path, *, count: int = 5, brain: str | None = None, json: bool =
     are unsure (of a run that was segmented with --probabilities), and areas that the atlas has on a section and that
     no section of its brain has annotated. Each section is chosen as if those before it were annotated.
 
+    Who can plan all sections at once should space them evenly: on the phantom that was as good or better.
+
     Args:
         run: folder of the run; one in which a finished model segmented the data set serves as well.
         count: at most so many of each brain.
