@@ -1,5 +1,6 @@
 """Dask as executor: workers of its own here or on a cluster, and one that dies."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gennari.pipeline.section_tasks import run_sections
 from gennari.pipeline.task_records import FAILURE, TaskFailure, read_record
 
 distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +46,14 @@ def test_a_section_that_kills_every_dask_worker_is_named_and_the_rest_goes_on(tm
     record = read_record(work.path(tasks[2], FAILURE), TaskFailure)
     assert record is not None
     assert "KilledWorker" in record.reason
+
+
+@pytest.mark.slow
+def test_workers_started_here_keep_freed_memory_and_are_not_profiled(tmp_path):
+    with open_executor(ExecutorChoice(kind="dask", count=1), 1, 1, tmp_path) as place:
+        assert place.executor.submit(os.getenv, "MALLOC_TRIM_THRESHOLD_").result() is None
+        assert place.executor.submit(dask.config.get, "distributed.worker.profile.enabled").result() is False
+    assert dask.config.get("distributed.worker.profile.enabled") is True, "only while they are started"
 
 
 def test_threads_of_a_cluster_share_a_machine(tmp_path):
