@@ -49,7 +49,8 @@ def test_a_section_that_kills_every_dask_worker_is_named_and_the_rest_goes_on(tm
 
 
 @pytest.mark.slow
-def test_workers_started_here_keep_freed_memory_and_are_not_profiled(tmp_path):
+def test_workers_started_here_keep_freed_memory_and_are_not_profiled(tmp_path, monkeypatch):
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)  # clusters of other tests leave it in this process
     with open_executor(ExecutorChoice(kind="dask", count=1), 1, 1, tmp_path) as place:
         assert place.executor.submit(os.getenv, "MALLOC_TRIM_THRESHOLD_").result() is None
         assert place.executor.submit(dask.config.get, "distributed.worker.profile.enabled").result() is False
