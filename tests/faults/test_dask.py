@@ -38,6 +38,7 @@ def test_a_section_that_kills_every_dask_worker_is_named_and_the_rest_goes_on(tm
     work, tasks = toy(tmp_path, count=4)
     order(tmp_path, 2, "die")
     with (
+        dask.config.set({"distributed.scheduler.worker-saturation": 1.0}),  # else what waits on a worker is blamed too
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         pytest.raises(TasksFailed, match=r"1 of 4 sections of toy failed.*: A 2: KilledWorker"),
     ):
