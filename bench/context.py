@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from gennari.apply.context_settings import ContextSettings
-from gennari.apply.segment import Segmentation, segment
-from gennari.apply.tissue import find_tissue
+from gennari.apply.segment import Segmentation
 from gennari.execute import silent
 from gennari.metrics.overlap import confusion
 from gennari.metrics.segmentation import segmentation_error
 from gennari.nets.area_unet import AreaUNet
 from gennari.nets.sizes import output_spacing_um
 from gennari.nets.weights import load_area_unet
+from gennari.pipeline.cell_work import predicted
 from gennari.pipeline.context import Gathered, gather
 from gennari.pipeline.folds import Fold, folds_of
 from gennari.pipeline.reproduction import Work
@@ -39,11 +39,7 @@ DRAWS = 2000
 
 def predict(work: Work, net: AreaUNet, section: Section) -> Segmentation:
     """What the network says of a section, as a cell of the table has it."""
-    seen = work.store.labelled(section.brain, section.id)
-    image, config = np.asarray(seen.image), net.config
-    shape_px = (image.shape[0], image.shape[1])
-    tissue = find_tissue(lambda rows, cols: image[rows, cols], shape_px, config.output_stride_px, config.spacing_um)
-    return segment(net, image, seen.prior, work.normalisation, near=tissue.near)
+    return predicted(work.store, work.normalisation, net, (section.brain, section.id), atlas=True)
 
 
 def spoken(work: Work, net: AreaUNet, fold: Fold, speakers: tuple[Place, ...]) -> dict[str, Gathered]:

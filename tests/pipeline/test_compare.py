@@ -1,6 +1,7 @@
 """A comparison end to end on a phantom of coarse sections: stages, resuming, and a winner that is confirmed once."""
 
 import json
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gennari.pipeline.compare_cells import ComparedCell, all_compared
 from gennari.pipeline.compare_confirm import confirmed
 from gennari.pipeline.compare_results import ComparedResults
 from gennari.pipeline.making import make_phantom_of
+from gennari.pipeline.scoring import counts_of
 from gennari.recipes import comparisons
 from gennari.recipes.comparisons import ALL_SECTIONS, Comparison, Encoder, Objective
 from gennari.recipes.tables import Reproduction
@@ -150,7 +152,7 @@ def test_cells_of_another_recipe_are_refused(made: Path, table_dataset: Path, re
 
 
 def test_a_winner_is_confirmed_once_on_a_sealed_individual(
-    made: Path, table_dataset: Path, mini_recipes, tmp_path: Path
+    made: Path, table_dataset: Path, mini_recipes, recipe: Comparison, tmp_path: Path
 ) -> None:
     settings = mini_recipes[0]
     (plan,) = [plan for plan in settings.brains if plan.role == "labelled"][:1]
@@ -165,8 +167,30 @@ def test_a_winner_is_confirmed_once_on_a_sealed_individual(
     assert winner.individual == "E"
     assert {cell.individual for cell in cells} == {"E"}
     assert {cell.objective for cell in cells} == {"none", "L", winner.objective}
-    assert len({row["individual"] for row in document["cells"]}) == 2  # pyright: ignore
+    rows = [row for row in document["cells"] if row["individual"] == "E"]  # pyright: ignore
+    assert {(row["objective"], row["context"]) for row in rows} == set(
+        product(("none", "L", winner.objective), (False, True))
+    )
+    assert "L + context" in (made / "compare.md").read_text()
+    _check_context(cells, recipe)
+    (other,) = {"L", "coord"} - {winner.objective}
+    with pytest.raises(InputError, match=f"now it would be '{other}'"):
+        _compare(table_dataset, made, sealed=tmp_path / "sealed", objectives=("none", other))
     path = made / "compare" / "confirmed" / "winner.json"
     path.write_text(winner.model_copy(update={"objective": "other"}).model_dump_json())
     with pytest.raises(InputError, match="opened once"):
         _compare(table_dataset, made, sealed=tmp_path / "sealed")
+
+
+def _check_context(cells: Sequence[ComparedCell], recipe: Comparison) -> None:
+    """Each network once by itself and once with surface context, which changes maps and nothing that went before."""
+    twins: dict[tuple[str, int, int], dict[bool, ComparedCell]] = {}
+    for cell in cells:
+        assert cell.context in (None, recipe.context)
+        key = (cell.objective, cell.budget, cell.result.seed)
+        twins.setdefault(key, {})[cell.context is not None] = cell
+    assert {tuple(sorted(pair)) for pair in twins.values()} == {(False, True)}
+    counts = [[counts_of(cell.result.sections)[0] for cell in pair.values()] for pair in twins.values()]
+    assert any((one != other).any() for one, other in counts)
+    assert all((one.sum(axis=1) == other.sum(axis=1)).all() for one, other in counts)
+    assert all(pair[True].val_dice == pair[False].val_dice for pair in twins.values())

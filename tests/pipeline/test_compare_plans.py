@@ -12,10 +12,12 @@ from gennari.pipeline.compare_plans import (
     best_objectives,
     first_stage,
     last_stage,
+    named_stage,
     rate_of,
     second_stage,
     third_stage,
     winner,
+    winners_stage,
 )
 from gennari.recipes.comparisons import COMPARISONS, Comparison, Encoder
 
@@ -73,25 +75,57 @@ def test_an_unfinished_stage_chooses_nothing(finished) -> None:
         second_stage(RECIPE, cells)
 
 
-def test_other_encoders_are_tried_for_the_papers_and_the_best(finished) -> None:
+def test_other_encoders_are_tried_for_none_the_papers_and_the_winner(finished) -> None:
     recipe = _with_encoder()
-    cells = [finished(plan, 0.9 if plan.objective == "dist" else 0.5) for plan in first_stage(recipe)]
+    cells = _finished_twice(recipe, finished, {"dist": 0.9})
     plans = third_stage(recipe, cells)
     assert {(plan.objective, plan.encoder) for plan in plans} == {("none", "new"), ("L", "new"), ("dist", "new")}
+    assert {(plan.budget, plan.seed) for plan in plans} == {(budget, 0) for budget in recipe.first_budgets}
     assert third_stage(RECIPE, cells) == []
+    with pytest.raises(InputError, match="missing"):
+        third_stage(recipe, [cell for cell in cells if cell.result.seed == 0])
 
 
 def test_the_winner_has_the_highest_validation_dice_over_budgets_and_seeds(finished) -> None:
     recipe = _with_encoder()
-    first = [finished(plan, 0.9 if plan.objective == "dist" else 0.5) for plan in first_stage(recipe)]
-    later = [plan for stage in (second_stage, third_stage) for plan in stage(recipe, first)]
-    made = {plan: finished(plan, 0.8 if plan.encoder == "new" and plan.objective == "L" else 0.6) for plan in later}
-    cells = [*made.values(), *(cell for cell in first if _plan(cell) not in made)]
-    assert winner(recipe, cells) == ("L", "new")
-    unpretrained = [cell.model_copy(update={"val_dice": 0.99}) if cell.objective == "none" else cell for cell in cells]
-    assert winner(recipe, unpretrained) == ("L", "new")
+    cells = _finished_twice(recipe, finished, {"dist": 0.6, "L": 0.7, "none": 0.99})
     with pytest.raises(InputError, match="missing"):
-        winner(recipe, cells[1:])
+        winner(recipe, cells)
+    tried = [finished(plan, 0.5) for plan in third_stage(recipe, cells)]
+    assert winner(recipe, [*cells, *tried]) == ("L", "paper")
+    with pytest.raises(InputError, match="missing"):
+        winner(recipe, [*cells[1:], *tried])
+
+
+def test_the_encoder_that_wins_is_made_on_all_budgets_and_seeds(finished) -> None:
+    recipe = _with_encoder()
+    cells = _finished_twice(recipe, finished, {"L": 0.7})
+    tried = [finished(plan, 0.8 if plan.objective == "L" else 0.9) for plan in third_stage(recipe, cells)]
+    assert winner(recipe, [*cells, *tried]) == ("L", "new")
+    wanted = {(budget, seed) for budget in recipe.budgets for seed in recipe.base.seeds}
+    plans = winners_stage(recipe, [*cells, *tried])
+    assert {(plan.objective, plan.encoder) for plan in plans} == {("L", "new")}
+    assert {(plan.budget, plan.seed) for plan in plans} == wanted
+
+
+def test_a_winner_among_named_objectives_needs_these_alone(finished) -> None:
+    plans = named_stage(RECIPE, ("none", "L", "coord"))
+    assert len(plans) == 3 * len(RECIPE.budgets) * len(RECIPE.base.seeds)
+    cells = [finished(plan, {"none": 0.9, "L": 0.6, "coord": 0.7}[plan.objective]) for plan in plans]
+    assert winner(RECIPE, cells, ("none", "L", "coord")) == ("coord", "paper")
+    assert winner(RECIPE, cells, ("L",)) == ("L", "paper")
+    with pytest.raises(InputError, match="missing"):
+        winner(RECIPE, cells, ("L", "dist"))
+    with pytest.raises(InputError, match="a way to pre-train"):
+        winner(RECIPE, cells, ("none",))
+
+
+def _finished_twice(recipe: Comparison, finished, scores: dict[str, float]) -> list[ComparedCell]:
+    """Both first stages, of the scores that are given for objectives, or 0.5."""
+    first = [finished(plan, scores.get(plan.objective, 0.5)) for plan in first_stage(recipe)]
+    known = {_plan(cell) for cell in first}
+    later = [plan for plan in second_stage(recipe, first) if plan not in known]
+    return [*first, *(finished(plan, scores.get(plan.objective, 0.5)) for plan in later)]
 
 
 def _plan(cell: ComparedCell) -> Plan:

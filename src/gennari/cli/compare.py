@@ -35,7 +35,7 @@ def compare(
         preset: small (two cores, or a GPU), or tiny.
         stages: such as 1,2: 1 tries every objective with the first seed on few budgets, 2 the best of them on all seeds
             and budgets, 3 the other encoders, 4 controls. All by default.
-        objectives: instead of stages: these, apart by commas, on all seeds and budgets.
+        objectives: instead of stages: these, apart by commas, on all seeds and budgets; a winner is then one of them.
         confirm: folder of a data set with one sealed individual: the winner is measured there, once.
         borders: also measure how well pre-trained features tell borders (minutes for each network on two cores).
         workers: trainings side by side; by default one on each core, or one if there is a GPU.

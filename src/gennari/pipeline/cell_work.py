@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from gennari.apply.segment import segment
+from gennari.apply.segment import Segmentation, segment
 from gennari.apply.tissue import find_tissue
 from gennari.data.pixels import Normalisation
 from gennari.execute import silent
 from gennari.metrics.overlap import confusion
 from gennari.nets.area_unet import AreaUNet
-from gennari.nets.sizes import output_spacing_um
+from gennari.nets.sizes import TextureConfig, output_spacing_um
 from gennari.nets.weights import load_area_unet
 from gennari.pipeline.compute import finetune_flop, pretext_flop
 from gennari.pipeline.folds import Fold
@@ -153,23 +153,13 @@ def cell_key(work: Work, row: Row, seed: int, fold: Fold) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _maps(
-    store: SectionStore, grey: Normalisation, net: AreaUNet, place: Place, atlas: bool
-) -> tuple[np.ndarray, float]:
-    """The map of one section, and the seconds it took."""
-    began, config = time.monotonic(), net.config
-    section = store.labelled(*place)
+def predicted(store: SectionStore, grey: Normalisation, net: AreaUNet, place: Place, atlas: bool) -> Segmentation:
+    """What a network says of a section of the store; `atlas` says whether it is shown the prior."""
+    section, config = store.labelled(*place), net.config
     image = np.asarray(section.image)
     shape_px = (image.shape[0], image.shape[1])
     tissue = find_tissue(lambda rows, cols: image[rows, cols], shape_px, config.output_stride_px, config.spacing_um)
-    found = segment(
-        net,
-        image,
-        section.prior if atlas else None,
-        grey,
-        near=tissue.near,
-    )
-    return found.labels, time.monotonic() - began
+    return segment(net, image, section.prior if atlas else None, grey, near=tissue.near)
 
 
 def measured(
@@ -192,20 +182,26 @@ def measured(
     """
     results = []
     for place in places:
-        labels, seconds = _maps(store, grey, net, place, atlas)
-        results.append(
-            score_section(
-                store.truth(*place),
-                labels,
-                label_set,
-                output_spacing_um(net.config),
-                brain=place[0],
-                section=place[1],
-                annotated=np.asarray(store.labelled(*place).labels) != IGNORE,
-                seconds=round(seconds, 1),
-            )
-        )
+        began = time.monotonic()
+        labels = predicted(store, grey, net, place, atlas).labels
+        results.append(scored(store, place, labels, label_set, net.config, time.monotonic() - began))
     return results
+
+
+def scored(
+    store: SectionStore, place: Place, labels: np.ndarray, label_set: LabelSet, config: TextureConfig, seconds: float
+) -> SectionResult:
+    """The map of a section, at the output spacing of a network, against its truth."""
+    return score_section(
+        store.truth(*place),
+        labels,
+        label_set,
+        output_spacing_um(config),
+        brain=place[0],
+        section=place[1],
+        annotated=np.asarray(store.labelled(*place).labels) != IGNORE,
+        seconds=round(seconds, 1),
+    )
 
 
 def judged_by_annotations(
@@ -219,7 +215,7 @@ def judged_by_annotations(
     """Dice over areas on annotated pixels, which is all that a user has to choose by."""
     counts = np.zeros((len(label_set.names),) * 2, np.int64)
     for place in places:
-        labels, _ = _maps(store, grey, net, place, atlas)
+        labels = predicted(store, grey, net, place, atlas).labels
         counts += confusion(np.asarray(store.labelled(*place).labels), labels, len(label_set.names))
     return area_dice(counts, label_set)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,22 @@ from gennari.pipeline.compare_budgets import nested_subset
 from gennari.pipeline.compare_cells import all_compared
 from gennari.pipeline.compare_confirm import confirm
 from gennari.pipeline.compare_making import Maker
-from gennari.pipeline.compare_plans import Plan, first_stage, last_stage, second_stage, third_stage
+from gennari.pipeline.compare_plans import (
+    Plan,
+    first_stage,
+    last_stage,
+    named_stage,
+    second_stage,
+    third_stage,
+    winners_stage,
+)  # fmt: skip
 from gennari.pipeline.compare_results import ComparedResults, write_comparison
 from gennari.pipeline.folds import folds_of
 from gennari.pipeline.pretext_sources import prepare_source
 from gennari.pipeline.reproduction import Work, prepare_normalisation
 from gennari.pipeline.section_store import fill_store
 from gennari.pipeline.stages import create_run, locked
-from gennari.recipes.comparisons import PAPERS_ENCODER, Comparison, comparison
+from gennari.recipes.comparisons import Comparison, comparison
 from gennari.train.devices import fastest_device
 
 STAGES = (1, 2, 3, 4)
@@ -33,9 +40,10 @@ class Ask:
 
     Attributes:
         preset: name of the recipe.
-        stages: 1: every objective on few budgets; 2: the best on all budgets and seeds; 3: other encoders for them;
-            4: controls.
-        objectives: instead of stages: these, with the paper's encoder, on all budgets and seeds.
+        stages: 1: every objective on few budgets; 2: the best on all budgets and seeds; 3: other encoders for
+            the winner; 4: controls.
+        objectives: instead of stages: these, with the paper's encoder, on all budgets and seeds; the winner, too, is
+            then one of these.
         sealed: folder of a data set of an individual that nothing was tuned on: the winner is confirmed there, once.
         borders: measure border signals of new pre-trainings, too.
         workers: trainings side by side; all cores by default, one where there is a GPU.
@@ -75,7 +83,7 @@ def compare(dataset: Path, out: Path, results: Path, ask: Ask, tick: Report) -> 
         for plans in _plans(ask, recipe, results):
             maker.make(plans)
         if ask.sealed is not None:
-            confirm(arena, ask.sealed, results, workers, tick)
+            confirm(arena, ask.sealed, results, ask.objectives, workers, tick)
     rng = np.random.default_rng(recipe.base.experiment.seed)
     return write_comparison(results, recipe, rng)
 
@@ -83,14 +91,15 @@ def compare(dataset: Path, out: Path, results: Path, ask: Ask, tick: Report) -> 
 def _plans(ask: Ask, recipe: Comparison, results: Path) -> Iterator[list[Plan]]:
     """Plans of each stage, made out when it is reached: later stages choose from what earlier ones found."""
     if ask.objectives:
-        names = [recipe.objective(name).name for name in ask.objectives]
-        yield [Plan(*of) for of in product(names, (PAPERS_ENCODER,), recipe.budgets, recipe.base.seeds)]
+        yield named_stage(recipe, ask.objectives)
         return
     for stage in ask.stages:
         if stage in (1, 4):
             yield (first_stage if stage == 1 else last_stage)(recipe)
         else:
             yield (second_stage if stage == 2 else third_stage)(recipe, all_compared(results))
+        if stage == 3:
+            yield winners_stage(recipe, all_compared(results))
 
 
 def _arena(work: Work, recipe: Comparison, borders: bool, workers: int, tick: Report) -> Arena:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from gennari.apply.context_settings import ContextSettings
 from gennari.pipeline.cells import CellResult
 from gennari.sources.atomic import write_text
 from gennari.sources.documents import read_json
@@ -60,6 +61,7 @@ class ComparedCell(BaseModel):
         budget: as asked for; `labels_sections` are those learned from.
         missing: areas that no section of the budget shows.
         val_dice: over areas, on annotated pixels of validation sections: what winners are chosen by.
+        context: what the tested sections were told of each other after all had spoken; None: each speaks for itself.
         individual: whose sections `result` has: "held-out", sections of the labelled brains; or a sealed brain's name.
         pretrained: None without pre-training.
         seconds: of the fine-tuning.
@@ -75,6 +77,7 @@ class ComparedCell(BaseModel):
     missing: tuple[str, ...] = ()
     val_dice: _OrNaN
     individual: str = "held-out"
+    context: ContextSettings | None = None
     pretrained: Pretrained | None = None
     seconds: float
     result: CellResult

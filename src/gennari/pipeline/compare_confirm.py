@@ -1,25 +1,34 @@
 """The winner on an individual that nothing was tuned on, once."""
 
+import time
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
 
+import torch
 from pydantic import BaseModel, ConfigDict
 
+from gennari.apply.segment import Segmentation
 from gennari.errors import InputError
-from gennari.execute import Report, run_tasks
-from gennari.pipeline.cell_work import measured
+from gennari.execute import Report, run_tasks, silent
+from gennari.nets.sizes import output_spacing_um
+from gennari.pipeline.cell_work import predicted, scored
 from gennari.pipeline.compare_arena import Arena
 from gennari.pipeline.compare_cells import ComparedCell, all_compared, read_compared, write_compared
 from gennari.pipeline.compare_plans import Plan, winner
 from gennari.pipeline.compare_tuning import Trial, tuned_net
-from gennari.pipeline.section_store import Place, SectionStore, fill_store
-from gennari.recipes.comparisons import PAPERS, PAPERS_ENCODER, UNTRAINED
+from gennari.pipeline.context import gather
+from gennari.pipeline.section_store import SectionStore, fill_store
+from gennari.recipes.comparisons import PAPERS, PAPERS_ENCODER, UNTRAINED, Comparison
+from gennari.records import Section
 from gennari.sources.atomic import write_json
 from gennari.sources.dataset import fingerprint, open_dataset
 from gennari.sources.documents import read_json
 
 FOLDER, VERDICT = "confirmed", "winner.json"
+CONTEXT = " context"
+"""Ends the name of a row whose sections were told of each other."""
 
 
 class Winner(BaseModel):
@@ -33,16 +42,18 @@ class Winner(BaseModel):
     fingerprint: str
 
 
-def confirm(arena: Arena, sealed: Path, results: Path, workers: int, tick: Report) -> Winner:
+def confirm(arena: Arena, sealed: Path, results: Path, among: Sequence[str], workers: int, tick: Report) -> Winner:
     """Measure the winner, the paper's objective and the unpre-trained network on the sections of a sealed individual.
 
     The winner is chosen by validation sections before a sealed one is read, and written down first: a second call for
-    another winner is refused, so that the individual cannot be tuned on.
+    another winner is refused, so that the individual cannot be tuned on. Every network is measured twice: each section
+    by itself, and told what the others say of the same cortex (`Comparison.context`).
 
     Args:
         arena: whose networks are finished.
         sealed: folder of a data set with one labelled brain and its truth.
         results: folder of the cells; those of the sealed individual stand in its folder `confirmed`.
+        among: objectives that the winner is one of; none: as the stages have it (`winner`).
         workers: processes.
         tick: told of everything.
 
@@ -50,8 +61,8 @@ def confirm(arena: Arena, sealed: Path, results: Path, workers: int, tick: Repor
         InputError: a stage is not finished, another winner was confirmed before, the data set does not have exactly one
             labelled brain, or that brain is one of the comparison's.
     """
-    cells = all_compared(results)
-    objective, encoder = winner(arena.recipe, cells)
+    recipe = arena.recipe
+    objective, encoder = winner(recipe, all_compared(results), among)
     dataset = open_dataset(sealed)
     brains = [brain for brain in dataset.brains() if brain.manifest.role == "labelled"]
     known = {brain.name for brain in arena.work.dataset.brains()}
@@ -61,23 +72,35 @@ def confirm(arena: Arena, sealed: Path, results: Path, workers: int, tick: Repor
             f"{', '.join(sorted(known))}, got {', '.join(brain.name for brain in brains) or 'none'}; make one with "
             "`gennari phantom OUT --preset sealed`"
         )
-    found = Winner(objective=objective, encoder=encoder, individual=brains[0].name, fingerprint=fingerprint(dataset))
+    name = brains[0].name
+    found = Winner(objective=objective, encoder=encoder, individual=name, fingerprint=fingerprint(dataset))
     _write_once(results / FOLDER / VERDICT, found)
-    places = [(brains[0].name, section.id) for section in brains[0].sections]
     store = SectionStore(folder=arena.work.root / "compare" / "sealed")
-    fill_store(store, dataset, places, arena.recipe.base.experiment.texture, workers, tick)
-    kinds = dict.fromkeys([(UNTRAINED, PAPERS_ENCODER), (PAPERS, PAPERS_ENCODER), (objective, encoder)])
-    plans = [
-        Plan(*kind, budget, seed)
-        for kind, budget, seed in product(kinds, arena.recipe.budgets, arena.recipe.base.seeds)
-    ]
-    missing = [plan for plan in plans if not (results / FOLDER / f"{plan.file}.json").exists()]
+    places = [(name, section.id) for section in brains[0].sections]
+    fill_store(store, dataset, places, recipe.base.experiment.texture, workers, tick)
+    missing = [plan for plan in _plans(recipe, found) if not _paths(results, plan)[-1].exists()]
     run_tasks(
-        partial(_measure, arena, store, places, results), missing, workers=workers, tick=tick,
-        stage="sealed individual", name=lambda plan: plan.file,
-        keep=lambda plan, cell: write_compared(results / FOLDER / f"{plan.file}.json", cell),
+        partial(_measure, arena, store, sealed, name, results), missing, workers=workers, tick=tick,
+        stage="sealed individual", name=lambda plan: plan.file, keep=partial(_keep, results),
     )  # fmt: skip
     return found
+
+
+def _plans(recipe: Comparison, found: Winner) -> list[Plan]:
+    """What is measured, the budgets that objectives are told apart by first."""
+    kinds = dict.fromkeys([(UNTRAINED, PAPERS_ENCODER), (PAPERS, PAPERS_ENCODER), (found.objective, found.encoder)])
+    budgets = dict.fromkeys(budget for budget in (*recipe.first_budgets, *recipe.budgets) if budget in recipe.budgets)
+    return [Plan(*kind, budget, seed) for budget, seed, kind in product(budgets, recipe.base.seeds, kinds)]
+
+
+def _paths(results: Path, plan: Plan) -> tuple[Path, Path]:
+    """Of the cell without and the one with surface context; the latter is written last."""
+    return results / FOLDER / f"{plan.file}.json", results / FOLDER / f"{plan.file}-context.json"
+
+
+def _keep(results: Path, plan: Plan, cells: Sequence[ComparedCell]) -> None:
+    for path, cell in zip(_paths(results, plan), cells, strict=True):
+        write_compared(path, cell)
 
 
 def confirmed(results: Path) -> tuple[Winner, tuple[ComparedCell, ...]] | None:
@@ -101,11 +124,32 @@ def _write_once(path: Path, found: Winner) -> None:
         )
 
 
-def _measure(arena: Arena, store: SectionStore, places: list[Place], results: Path, plan: Plan) -> ComparedCell:
-    """A finished cell's network on the sealed sections."""
-    cell = read_compared(results / f"{plan.file}.json")
+def _measure(
+    arena: Arena, store: SectionStore, sealed: Path, name: str, results: Path, plan: Plan
+) -> tuple[ComparedCell, ComparedCell]:
+    """A finished cell's network on the sealed sections, without and with surface context."""
+    torch.set_num_threads(arena.work.threads)
+    cell, context = read_compared(results / f"{plan.file}.json"), arena.recipe.context
     assert cell.result.rate is not None, "a cell of a comparison was fine-tuned"
     net = tuned_net(arena, Trial(plan, cell.result.rate, "test"))
-    sections = measured(store, arena.work.normalisation, net, places, arena.work.dataset.label_set, atlas=True)
-    result = cell.result.model_copy(update={"sections": tuple(sections)})
-    return cell.model_copy(update={"individual": places[0][0], "result": result})
+    brain, label_set, seconds = open_dataset(sealed).brain(name), arena.work.dataset.label_set, {}
+
+    def predict(section: Section) -> Segmentation:
+        began = time.monotonic()
+        said = predicted(store, arena.work.normalisation, net, (name, section.id), atlas=True)
+        seconds[section.id] = time.monotonic() - began
+        return said
+
+    spacing_um = output_spacing_um(net.config)
+    gathered = gather(brain, brain.sections, predict, spacing_um, label_set, context.reach_mm, silent)
+    alone = {number: spoken.labels for number, spoken in gathered.sections.items()}
+    cells = []
+    for maps, told in ((alone, None), (gathered.maps(context), context)):
+        sections = [
+            scored(store, (name, number), labels, label_set, net.config, seconds[number])
+            for number, labels in maps.items()
+        ]
+        row = cell.result.row + CONTEXT if told else cell.result.row
+        result = cell.result.model_copy(update={"row": row, "sections": tuple(sections)})
+        cells.append(cell.model_copy(update={"individual": name, "context": told, "result": result}))
+    return cells[0], cells[1]

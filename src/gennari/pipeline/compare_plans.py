@@ -57,17 +57,33 @@ def second_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan
         InputError: the first stage is not finished.
     """
     names = (UNTRAINED, PAPERS, *best_objectives(recipe, cells))
-    return [
-        Plan(name, PAPERS_ENCODER, budget, seed)
-        for name, budget, seed in product(names, recipe.budgets, recipe.base.seeds)
-    ]
+    return named_stage(recipe, names)
+
+
+def named_stage(recipe: Comparison, names: Sequence[str]) -> list[Plan]:
+    """Some objectives, with the paper's encoder, on all budgets and seeds (InputError for a name that is none)."""
+    known = [recipe.objective(name).name for name in names]
+    return [Plan(*of) for of in product(known, (PAPERS_ENCODER,), recipe.budgets, recipe.base.seeds)]
 
 
 def third_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan]:
-    """The other encoders for the paper's objective, the best other one and none, on all budgets and seeds."""
-    names = (UNTRAINED, PAPERS, best_objectives(recipe, cells)[0])
+    """The other encoders for none, the paper's objective and the winning one, first seed, few budgets.
+
+    Raises:
+        InputError: the second stage is not finished.
+    """
+    names = dict.fromkeys((UNTRAINED, PAPERS, _winning_objective(recipe, cells)))
     encoders = [encoder.name for encoder in recipe.encoders if encoder.name != PAPERS_ENCODER]
-    return [Plan(*names) for names in product(names, encoders, recipe.budgets, recipe.base.seeds)]
+    return [Plan(*of, recipe.base.seeds[0]) for of in product(names, encoders, recipe.first_budgets)]
+
+
+def winners_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan]:
+    """The winner on all budgets and seeds, which the second stage has made unless another encoder wins.
+
+    Raises:
+        InputError: the third stage is not finished.
+    """
+    return [Plan(*winner(recipe, cells), *of) for of in product(recipe.budgets, recipe.base.seeds)]
 
 
 def rate_of(recipe: Comparison, plan: Plan) -> str:
@@ -89,14 +105,32 @@ def best_objectives(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[s
     return sorted(others, key=lambda name: -scores[name, PAPERS_ENCODER])[: recipe.best]
 
 
-def winner(recipe: Comparison, cells: Sequence[ComparedCell]) -> tuple[str, str]:
-    """Objective and encoder with the highest validation Dice, over all budgets and seeds that it shares with all.
+def winner(recipe: Comparison, cells: Sequence[ComparedCell], among: Sequence[str] = ()) -> tuple[str, str]:
+    """Objective and encoder that won: the objective by the second stage, then its encoder by the third.
+
+    Args:
+        recipe: of the comparison.
+        cells: that are finished.
+        among: objectives; then only these take part, with the paper's encoder, on all budgets and seeds.
 
     Raises:
-        InputError: a cell of the second or third stage is missing.
+        InputError: a cell is missing, or none of `among` is pre-trained.
     """
-    scores = _validation(cells, second_stage(recipe, cells) + third_stage(recipe, cells))
-    return max((kind for kind in scores if kind[0] != UNTRAINED), key=lambda kind: scores[kind])
+    objective = _winning_objective(recipe, cells, among)
+    if among:
+        return objective, PAPERS_ENCODER
+    encoders, seed = [encoder.name for encoder in recipe.encoders], recipe.base.seeds[0]
+    plans = [Plan(objective, *of, seed) for of in product(encoders, recipe.first_budgets)]
+    scores = _validation(cells, plans)
+    return max(scores, key=lambda kind: scores[kind])
+
+
+def _winning_objective(recipe: Comparison, cells: Sequence[ComparedCell], among: Sequence[str] = ()) -> str:
+    plans = named_stage(recipe, among) if among else second_stage(recipe, cells)
+    scores = {name: score for (name, _), score in _validation(cells, plans).items() if name != UNTRAINED}
+    if not scores:
+        raise InputError(f"a winner is a way to pre-train, got only '{UNTRAINED}'; name others with --objectives")
+    return max(scores, key=lambda name: scores[name])
 
 
 def _validation(cells: Sequence[ComparedCell], plans: Iterable[Plan]) -> Mapping[tuple[str, str], float]:

@@ -24,6 +24,7 @@ from gennari.report.table_figures import ForestPanel, forest
 from gennari.sources.atomic import atomic_path, write_json, write_text
 
 HELD_OUT = "held-out"
+AND_CONTEXT = " + context"
 SHOWN = 4
 """Lines beside the known two; the others stand in the table and among the differences."""
 
@@ -109,7 +110,8 @@ _HEADS = (
 
 def _cells(row: ComparedRow) -> tuple[str, ...]:
     return (
-        row.objective, row.encoder, str(row.labels_sections), str(len(row.seeds)), interval(row.dice, 3),
+        _label(row.objective, PAPERS_ENCODER, row.context), row.encoder, str(row.labels_sections),
+        str(len(row.seeds)), interval(row.dice, 3),
         interval(row.paired, 3, signed=True), interval(row.dice_fall, 2, signed=True), interval(row.err_seg, 2),
         interval(row.paired_err_seg, 2, signed=True), number(row.val_dice, 3), number(row.err_dist_mm, 1),
         number(row.probe_f1, 3), number(row.border_auroc_partial, 3), number(row.pretrain_seconds, 0),
@@ -157,11 +159,12 @@ def _lines_figure(parts: dict[str, list[ComparedRow]]) -> Figure:
     """Dice over budgets: no pre-training, the paper's L, and the SHOWN best others by validation."""
     panels = {}
     for individual, rows in parts.items():
-        kinds = dict.fromkeys((row.objective, row.encoder) for row in rows)
-        own = {kind: [row for row in rows if (row.objective, row.encoder) == kind] for kind in kinds}
+        own: dict[tuple[str, str, bool], list[ComparedRow]] = {}
+        for row in rows:
+            own.setdefault((row.objective, row.encoder, row.context), []).append(row)
         most = max(map(len, own.values()))
         whole = {kind: lines for kind, lines in own.items() if len(lines) == most}
-        known = [kind for kind in ((UNTRAINED, PAPERS_ENCODER), (PAPERS, PAPERS_ENCODER)) if kind in whole]
+        known = [kind for name in (UNTRAINED, PAPERS) if (kind := (name, PAPERS_ENCODER, False)) in whole]
         others = sorted(
             (kind for kind in whole if kind not in known),
             key=lambda kind: -np.mean([row.val_dice for row in whole[kind]]),
@@ -171,7 +174,7 @@ def _lines_figure(parts: dict[str, list[ComparedRow]]) -> Figure:
                 label=_label(*kind),
                 sections=[row.labels_sections for row in whole[kind]],
                 values=np.array([row.dice for row in whole[kind]]),
-                dashed=kind[1] != PAPERS_ENCODER,
+                dashed=kind[1:] != (PAPERS_ENCODER, False),
             )
             for kind in (*known, *others[:SHOWN])
         ]
@@ -183,7 +186,11 @@ def _differences_figure(parts: dict[str, list[ComparedRow]]) -> Figure | None:
     panels = {}
     for individual, rows in parts.items():
         for count in sorted({row.labels_sections for row in rows}, reverse=True):
-            own = {_label(row.objective, row.encoder): row.paired for row in rows if row.labels_sections == count}
+            own = {
+                _label(row.objective, row.encoder, row.context): row.paired
+                for row in rows
+                if row.labels_sections == count
+            }
             if any(not np.isnan(paired.value) for paired in own.values()):
                 panels[f"{_title(individual)}, {count} annotated"] = own
     names = list(
@@ -204,8 +211,8 @@ def _differences_figure(parts: dict[str, list[ComparedRow]]) -> Figure | None:
     )
 
 
-def _label(objective: str, encoder: str) -> str:
-    return objective if encoder == PAPERS_ENCODER else f"{objective}, {encoder}"
+def _label(objective: str, encoder: str, context: bool) -> str:
+    return (objective if encoder == PAPERS_ENCODER else f"{objective}, {encoder}") + (AND_CONTEXT if context else "")
 
 
 def _title(individual: str) -> str:

@@ -32,6 +32,7 @@ class ComparedRow:
         labels_sections: annotated sections learned from.
         missing: areas that none of them shows.
         individual: "held-out" sections of the labelled brains, or a sealed individual's name.
+        context: the sections were told what the others say of the same cortex.
         dice: macro Dice over areas; `dice_covered` over those that the budget shows.
         paired: Dice less that of the paper's L with the same labels, on the same sections and seeds.
         dice_fall: by which share 1 - Dice is lower than with that L; `err_seg_fall` the same of err_seg.
@@ -48,6 +49,7 @@ class ComparedRow:
     labels_sections: int
     missing: tuple[str, ...]
     individual: str
+    context: bool
     seeds: tuple[int, ...]
     dice: Estimate
     dice_covered: Estimate
@@ -90,7 +92,7 @@ def compared_rows(
     Raises:
         InputError: as `gather`.
     """
-    order = list(dict.fromkeys(_row(cell) for cell in sorted(cells, key=lambda cell: -cell.budget)))
+    order = list(dict.fromkeys(cell.result.row for cell in sorted(cells, key=lambda cell: -cell.budget)))
     gathered = gather([cell.result for cell in cells], rows=order, controls=())
     draws = make_draws(gathered, rng)
     table = _Table(gathered=gathered, draws=draws, cells=cells, compute=compute)
@@ -106,7 +108,7 @@ class _Table:
 
     def row(self, name: str) -> ComparedRow:
         stack, draws = self.gathered.stacks[name], self.draws
-        cells = [cell for cell in self.cells if _row(cell) == name and cell.result.seed in stack.seeds]
+        cells = [cell for cell in self.cells if cell.result.row == name and cell.result.seed in stack.seeds]
         first = cells[0]
         areas = list(range(self.gathered.first_area, len(self.gathered.classes)))
         covered = [area for area in areas if self.gathered.classes[area] not in first.missing]
@@ -117,7 +119,7 @@ class _Table:
         return ComparedRow(
             objective=first.objective, encoder=first.encoder, budget=first.budget,
             labels_sections=first.labels_sections, missing=first.missing, individual=first.individual,
-            seeds=stack.seeds,
+            context=first.context is not None, seeds=stack.seeds,
             dice=estimate(dice, draws),
             dice_covered=estimate(dice_draws(stack, draws, covered), draws) if covered else UNKNOWN,
             paired=summed_up(both[0] - both[1]) if both else UNKNOWN,
@@ -136,10 +138,6 @@ class _Table:
         if reference is None or reference is stack or not reference.seeds:
             return None
         return paired((stack, values), (reference, measure(reference)), self.draws)
-
-
-def _row(cell: ComparedCell) -> str:
-    return row_name(cell.objective, cell.encoder, cell.budget)
 
 
 def _of_pretraining(cells: Sequence[ComparedCell]) -> dict[str, float]:

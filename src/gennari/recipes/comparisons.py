@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+from gennari.apply.context_settings import ContextSettings
 from gennari.nets.sizes import TextureConfig
 from gennari.recipes.experiment import named
 from gennari.recipes.tables import SMALL, TINY_TABLE, Reproduction
@@ -67,6 +68,8 @@ class Comparison(BaseModel):
         encoders: the paper's first.
         budgets: numbers of annotated sections to learn from.
         first_budgets: those that objectives are told apart by, on the first seed.
+        context: with which the winner is confirmed, beside without; chosen for the paper's L on validation sections
+            (bench/context.py).
         best: how many objectives go on to all budgets and seeds, beside the paper's and the unpre-trained one.
     """
 
@@ -79,6 +82,7 @@ class Comparison(BaseModel):
     encoders: tuple[Encoder, ...] = Field(min_length=1)
     budgets: tuple[PositiveInt, ...] = Field(default=(ALL_SECTIONS, 33, 11, 4), min_length=1)
     first_budgets: tuple[PositiveInt, ...] = Field(default=(ALL_SECTIONS, 11), min_length=1)
+    context: ContextSettings = ContextSettings(length_mm=2.0, weight=0.75)
     best: PositiveInt = 3
 
     def objective(self, name: str) -> Objective:
