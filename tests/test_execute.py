@@ -138,6 +138,14 @@ def test_ticks_count_every_task_and_name_failures():
     ]
 
 
+def test_long_tasks_are_announced_before_the_first():
+    ticks: list[Tick] = []
+    run_tasks(square_unless_three, [2, 4], tick=ticks.append, stage="squares", announced=True)
+    assert [(tick.stage, tick.done, tick.total) for tick in ticks] == [("squares", n, 2) for n in range(3)]
+    run_tasks(square_unless_three, [], tick=ticks.append, announced=True)
+    assert len(ticks) == 3
+
+
 def test_an_interruption_cancels_what_has_not_begun():
     begun: list[int] = []
     first_is_told = threading.Event()

@@ -93,6 +93,7 @@ def run_tasks(
     stage: str = "tasks",
     name: Callable[[Task], str] = str,
     keep: Callable[[Task, Result], None] | None = None,
+    announced: bool = False,
 ) -> list[Result]:
     """Apply `function` to each task and return the results in the order of the tasks.
 
@@ -112,6 +113,8 @@ def run_tasks(
         name: how a task is called in ticks and errors.
         keep: given each task and its result as soon as it is there, in this thread, before the tick: for work that
             must not be lost when the rest is interrupted.
+        announced: tick once before the first task, too. Time left is counted from the first tick, which where a task
+            takes minutes must not be the end of one.
 
     Raises:
         InputError: every failed task raised an InputError.
@@ -124,6 +127,8 @@ def run_tasks(
     values: list[Result | None] = [None] * len(tasks)
     failures: list[Failure] = []
     finished = _in_pool(function, tasks, workers, executor) if executor or workers > 1 else _here(function, tasks)
+    if tick and announced and tasks:
+        tick(Tick(stage, 0, len(tasks)))
     with closing(finished):  # at once, not when the error that leaves this is forgotten
         for done, (index, (value, error)) in enumerate(finished, start=1):
             values[index] = value

@@ -111,11 +111,15 @@ def test_the_encoder_that_wins_is_made_on_all_budgets_and_seeds(finished) -> Non
 def test_a_winner_among_named_objectives_needs_these_alone(finished) -> None:
     plans = named_stage(RECIPE, ("none", "L", "coord"))
     assert len(plans) == 3 * len(RECIPE.budgets) * len(RECIPE.base.seeds)
-    cells = [finished(plan, {"none": 0.9, "L": 0.6, "coord": 0.7}[plan.objective]) for plan in plans]
+    told_apart = named_stage(RECIPE, ("none", "L", "coord"), RECIPE.first_budgets)
+    assert set(told_apart) == {plan for plan in plans if plan.budget in RECIPE.first_budgets} != set(plans)
+    cells = [finished(plan, {"none": 0.9, "L": 0.6, "coord": 0.7}[plan.objective]) for plan in told_apart]
     assert winner(RECIPE, cells, ("none", "L", "coord")) == ("coord", "paper")
     assert winner(RECIPE, cells, ("L",)) == ("L", "paper")
     with pytest.raises(InputError, match="missing"):
         winner(RECIPE, cells, ("L", "dist"))
+    with pytest.raises(InputError, match="a budget is one of 111, 2 annotated sections, got 3"):
+        named_stage(RECIPE, ("L",), (3,))
     with pytest.raises(InputError, match="a way to pre-train"):
         winner(RECIPE, cells, ("none",))
 

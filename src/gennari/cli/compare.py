@@ -21,6 +21,7 @@ def compare(
     preset: str = "small",
     stages: str | None = None,
     objectives: str | None = None,
+    budgets: str | None = None,
     confirm: Path | None = None,
     borders: bool = False,
     workers: int | None = None,
@@ -36,14 +37,17 @@ def compare(
         stages: such as 1,2: 1 tries every objective with the first seed on few budgets, 2 the best of them on all seeds
             and budgets, 3 the other encoders, 4 controls. All by default.
         objectives: instead of stages: these, apart by commas, on all seeds and budgets; a winner is then one of them.
+        budgets: with --objectives: these numbers of annotated sections, apart by commas, instead of all.
         confirm: folder of a data set with one sealed individual: the winner is measured there, once.
         borders: also measure how well pre-trained features tell borders (minutes for each network on two cores).
         workers: trainings side by side; by default one on each core, or one if there is a GPU.
         as_json: print one JSON line last.
     """
+    if budgets and not objectives:
+        raise InputError("--budgets are for --objectives, stages have their own; give both or leave it out")
     ask = Ask(
-        preset=preset, stages=_numbers(stages) if stages else STAGES, objectives=_listed(objectives), sealed=confirm,
-        borders=borders, workers=workers,
+        preset=preset, stages=_stages(stages) if stages else STAGES, objectives=_listed(objectives),
+        budgets=_numbers(budgets, "--budgets"), sealed=confirm, borders=borders, workers=workers,
     )  # fmt: skip
     with progress() as tick:
         done = make(dataset, out, results, ask, tick)
@@ -56,11 +60,14 @@ def _listed(names: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(",") if name.strip()) if names else ()
 
 
-def _numbers(listed: str) -> tuple[int, ...]:
-    try:
-        numbers = tuple(int(number) for number in _listed(listed))
-    except ValueError:
-        numbers = ()
+def _stages(listed: str) -> tuple[int, ...]:
+    numbers = _numbers(listed, "--stages")
     if not numbers or not set(numbers) <= set(STAGES):
         raise InputError(f"--stages are some of 1,2,3,4 apart by commas, got '{listed}'; correct it")
     return numbers
+
+
+def _numbers(listed: str | None, option: str) -> tuple[int, ...]:
+    if not all(number.isdecimal() for number in _listed(listed)):
+        raise InputError(f"{option} are whole numbers apart by commas, got '{listed}'; correct it")
+    return tuple(map(int, _listed(listed)))

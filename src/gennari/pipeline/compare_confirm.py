@@ -47,7 +47,8 @@ def confirm(arena: Arena, sealed: Path, results: Path, among: Sequence[str], wor
 
     The winner is chosen by validation sections before a sealed one is read, and written down first: a second call for
     another winner is refused, so that the individual cannot be tuned on. Every network is measured twice: each section
-    by itself, and told what the others say of the same cortex (`Comparison.context`).
+    by itself, and told what the others say of the same cortex (`Comparison.context`). Budgets that are not finished can
+    follow by another call.
 
     Args:
         arena: whose networks are finished.
@@ -78,10 +79,11 @@ def confirm(arena: Arena, sealed: Path, results: Path, among: Sequence[str], wor
     store = SectionStore(folder=arena.work.root / "compare" / "sealed")
     places = [(name, section.id) for section in brains[0].sections]
     fill_store(store, dataset, places, recipe.base.experiment.texture, workers, tick)
-    missing = [plan for plan in _plans(recipe, found) if not _paths(results, plan)[-1].exists()]
+    made = [plan for plan in _plans(recipe, found) if (results / f"{plan.file}.json").exists()]
+    missing = [plan for plan in made if not _paths(results, plan)[-1].exists()]
     run_tasks(
         partial(_measure, arena, store, sealed, name, results), missing, workers=workers, tick=tick,
-        stage="sealed individual", name=lambda plan: plan.file, keep=partial(_keep, results),
+        stage="sealed individual", name=lambda plan: plan.file, keep=partial(_keep, results), announced=True,
     )  # fmt: skip
     return found
 

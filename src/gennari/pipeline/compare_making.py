@@ -66,7 +66,7 @@ class Maker:
             prepare(self.arena, recipe.objective(name), self.tick)
         run_tasks(
             partial(pretrain_by, self.arena), list(wanted), workers=self.workers, tick=self.tick, stage="pre-training",
-            name=lambda task: f"{task[0]}, {task[1]}, seed {task[2]}",
+            name=lambda task: f"{task[0]}, {task[1]}, seed {task[2]}", announced=True,
         )  # fmt: skip
 
     def _grid(self, missing: Sequence[Plan]) -> list[Trial]:
@@ -89,7 +89,7 @@ class Maker:
     def _run(self, trials: Sequence[Trial], stage: str, keep: Callable[[Trial, Tuned], None]) -> None:
         run_tasks(
             partial(run_trial, self.arena), trials, workers=self.workers, tick=self.tick, stage=stage,
-            name=lambda trial: trial.name, keep=keep,
+            name=lambda trial: trial.name, keep=keep, announced=True,
         )  # fmt: skip
 
     def _keep(self, trial: Trial, tuned: Tuned) -> None:

@@ -60,10 +60,19 @@ def second_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan
     return named_stage(recipe, names)
 
 
-def named_stage(recipe: Comparison, names: Sequence[str]) -> list[Plan]:
-    """Some objectives, with the paper's encoder, on all budgets and seeds (InputError for a name that is none)."""
+def named_stage(recipe: Comparison, names: Sequence[str], budgets: Sequence[int] = ()) -> list[Plan]:
+    """Some objectives, with the paper's encoder, on all seeds and all budgets, or on some of these.
+
+    Raises:
+        InputError: an objective or a budget is none of the recipe's.
+    """
     known = [recipe.objective(name).name for name in names]
-    return [Plan(*of) for of in product(known, (PAPERS_ENCODER,), recipe.budgets, recipe.base.seeds)]
+    if not set(budgets) <= set(recipe.budgets):
+        raise InputError(
+            f"a budget is one of {', '.join(map(str, recipe.budgets))} annotated sections, got "
+            f"{', '.join(map(str, budgets))}; correct --budgets"
+        )
+    return [Plan(*of) for of in product(known, (PAPERS_ENCODER,), budgets or recipe.budgets, recipe.base.seeds)]
 
 
 def third_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan]:
@@ -111,7 +120,8 @@ def winner(recipe: Comparison, cells: Sequence[ComparedCell], among: Sequence[st
     Args:
         recipe: of the comparison.
         cells: that are finished.
-        among: objectives; then only these take part, with the paper's encoder, on all budgets and seeds.
+        among: objectives; then only these take part, with the paper's encoder, on all seeds and the budgets that
+            objectives are told apart by.
 
     Raises:
         InputError: a cell is missing, or none of `among` is pre-trained.
@@ -126,7 +136,7 @@ def winner(recipe: Comparison, cells: Sequence[ComparedCell], among: Sequence[st
 
 
 def _winning_objective(recipe: Comparison, cells: Sequence[ComparedCell], among: Sequence[str] = ()) -> str:
-    plans = named_stage(recipe, among) if among else second_stage(recipe, cells)
+    plans = named_stage(recipe, among, recipe.first_budgets) if among else second_stage(recipe, cells)
     scores = {name: score for (name, _), score in _validation(cells, plans).items() if name != UNTRAINED}
     if not scores:
         raise InputError(f"a winner is a way to pre-train, got only '{UNTRAINED}'; name others with --objectives")

@@ -159,7 +159,7 @@ class _Table:
             prepare_source(self.work, source, self.request.surfaces, self.tick)
         run_tasks(
             partial(_pretrained, self.work), wanted, workers=self.workers, tick=self.tick, stage="pre-training",
-            name=lambda task: f"{task[0].name}, seed {task[1]}",
+            name=lambda task: f"{task[0].name}, seed {task[1]}", announced=True,
         )  # fmt: skip
 
     def _grid(self, missing: Sequence[_Cell]) -> list[Trial]:
@@ -189,7 +189,7 @@ class _Table:
     def _run(self, trials: Sequence[Trial], stage: str, keep: Callable[[Trial, Judged], None]) -> None:
         run_tasks(
             partial(run_trial, self.work), trials, workers=self.workers, tick=self.tick, stage=stage,
-            name=lambda trial: trial.name, keep=keep,
+            name=lambda trial: trial.name, keep=keep, announced=True,
         )  # fmt: skip
 
     def _seedless(self, folds: Sequence[Fold]) -> None:
