@@ -5,9 +5,11 @@ import shutil
 
 import pytest
 
+from gennari.apply.context_settings import ContextSettings
 from gennari.cli import segment as verb
 from gennari.execute import Failure, TasksFailed
 from gennari.pipeline.executors import HERE, ExecutorChoice
+from gennari.pipeline.maps import PROBABILITIES
 from gennari.pipeline.section_maps import MapOptions
 from gennari.pipeline.section_tasks import WHOLE, Part, Spread
 
@@ -48,11 +50,43 @@ def test_segment_hands_on_how_networks_look(gennari, finished_demo, monkeypatch,
 
 
 @pytest.mark.parametrize(
+    ("line", "settings"),
+    [
+        ((), ContextSettings(length_mm=2.0, weight=0.75)),
+        (("--context-mm", 1), ContextSettings(length_mm=1.0, weight=0.75)),
+        (("--context-weight", 0.25), ContextSettings(length_mm=2.0, weight=0.25)),
+    ],
+)
+def test_segment_hands_on_how_sections_are_told_of_each_other(gennari, finished_demo, monkeypatch, line, settings):
+    asked = []
+    monkeypatch.setattr(verb, "segment_stage", lambda run, tick, *rest: True)
+    monkeypatch.setattr(verb, "is_finished", lambda run, stage: stage == PROBABILITIES)
+    monkeypatch.setattr(verb, "context_stage", lambda run, given, tick: asked.append(given))
+    assert gennari("segment", finished_demo / "run", "--probabilities", "--context", *line).code == 0
+    assert asked == [settings]
+
+
+def test_sections_are_told_of_each_other_when_the_last_part_is_done(gennari, demo):
+    line = ("segment", demo / "run", "--probabilities", "--context")
+    said = gennari(*line, "--part", "1/2")
+    assert said.code == 0
+    assert said.out == "sections are told of each other when all parts are done: give --context with the last one\n"
+    assert not list((demo / "run/maps").glob("*-context"))
+    said = gennari(*line, "--part", "2/2")
+    assert said.code == 0
+    assert "pretrained, told of each other: Dice" in said.out
+    assert {path.name for path in (demo / "run/maps").glob("*-context")} == {"baseline-context", "pretrained-context"}
+
+
+@pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (("--executor", "ray"), "an executor is local[:N], dask[:N], dask:tcp://HOST:PORT or slurm[:N], got 'ray'"),
         (("--part", "4/3"), "a part is i/N with 1 <= i <= N, such as 2/4, got '4/3'"),
         (("--calibrate",), "calibration changes probabilities, and maps not at all, but none are kept"),
+        (("--context",), "--context listens to probabilities, but none are to be kept; add --probabilities"),
+        (("--context-mm", 1), "--context-mm and --context-weight are for --context, which is not given; add it"),
+        (("--context", "--probabilities", "--context-weight", 2), "--context-weight between 0 and 1, got None and 2.0"),
         (("--sbatch", "time=90"), "--sbatch is for --executor slurm, but no executor is named"),
     ],
 )

@@ -3,14 +3,18 @@
 import sys
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from gennari.apply.context_settings import ContextSettings
 from gennari.apply.segment import Flips
 from gennari.cli.progress import progress
 from gennari.cli.spreading import spread_of
 from gennari.errors import InputError
-from gennari.pipeline.maps import model_stage, segment_stage
+from gennari.pipeline.context_maps import context_stage, context_words
+from gennari.pipeline.maps import PROBABILITIES, model_stage, segment_stage
 from gennari.pipeline.models import create_model_run, open_model, shipped_model, used_model
 from gennari.pipeline.section_maps import MapOptions
-from gennari.pipeline.stages import locked, open_run
+from gennari.pipeline.stages import is_finished, locked, open_run
 
 
 def segment(
@@ -21,6 +25,9 @@ def segment(
     probabilities: bool = False,
     calibrate: bool = False,
     flips: Flips = "none",
+    context: bool = False,
+    context_mm: float | None = None,
+    context_weight: float | None = None,
     executor: str | None = None,
     sbatch: tuple[str, ...] = (),
     part: str | None = None,
@@ -40,6 +47,10 @@ def segment(
             sections first; without such sections it stays 1. Maps do not change.
         flips: let the networks look at mirror images too and take the mean: columns (twice the time), or all, rows
             and columns (four times), for networks that were trained on turned windows.
+        context: write a second map of each section beside the first, changed near the ribbon where other sections of
+            its brain are surer of something else on the same place of the surface; needs --probabilities.
+        context_mm: how far along the surface sections are heard, a standard deviation; 2 by default.
+        context_weight: of what they say, 0 to 1; 0.75 by default.
         executor: local:N for N processes, dask:N, dask:tcp://HOST:PORT, or slurm:N for an array of N jobs; the numbers
             may be left out. This process by default.
         sbatch: a parameter of SLURM's jobs such as time=240 (minutes), mem=16GB, gpus_per_node=1 or partition=gpu.
@@ -47,6 +58,7 @@ def segment(
     """
     if model is not None and dataset is None:
         raise InputError("--model segments a data set in a run of its own, but none is given; name it with --dataset")
+    settings = _context(context, context_mm, context_weight, probabilities)
     options = MapOptions(flips=flips, calibrate=calibrate)
     spread = spread_of(executor, sbatch, part)
     with locked(run, make=dataset is not None, part=part or ""), progress() as tick:
@@ -61,3 +73,26 @@ def segment(
         else:
             sys.stdout.write(f"{chosen.words}\n")
             model_stage(opened, chosen, tick, probabilities, spread, options)
+        if settings is not None and is_finished(opened, PROBABILITIES):
+            context_stage(opened, settings, tick)
+            sys.stdout.write(context_words(opened))
+        elif settings is not None:
+            sys.stdout.write(
+                "sections are told of each other when all parts are done: give --context with the last one\n"
+            )
+
+
+def _context(context: bool, mm: float | None, weight: float | None, probabilities: bool) -> ContextSettings | None:
+    given = {key: value for key, value in (("length_mm", mm), ("weight", weight)) if value is not None}
+    if not context:
+        if given:
+            raise InputError("--context-mm and --context-weight are for --context, which is not given; add it")
+        return None
+    if not probabilities:
+        raise InputError("--context listens to probabilities, but none are to be kept; add --probabilities")
+    try:
+        return ContextSettings.model_validate(given)
+    except ValidationError as error:
+        raise InputError(
+            f"--context-mm is at least 0 and --context-weight between 0 and 1, got {mm} and {weight}; correct them"
+        ) from error

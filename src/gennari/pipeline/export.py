@@ -8,6 +8,8 @@ from typing import Literal, get_args
 
 from gennari.errors import InputError
 from gennari.execute import Report
+from gennari.pipeline.context_maps import ENDING
+from gennari.pipeline.context_maps import STAGE as CONTEXT
 from gennari.pipeline.export_model import write_model
 from gennari.pipeline.export_sections import write_geojson, write_neuroglancer, write_sections, write_siibra
 from gennari.pipeline.export_surface import write_surfaces
@@ -19,7 +21,7 @@ from gennari.sources.viewer_files import BIGBRAIN_SPACE
 
 Kind = Literal["sections", "geojson", "neuroglancer", "siibra", "surface", "model"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-Variant = Literal["pretrained", "baseline", "model"]
+Variant = Literal["pretrained", "baseline", "model", "pretrained-context", "baseline-context", "model-context"]
 SERVED = "http://127.0.0.1:9000"
 
 
@@ -95,6 +97,7 @@ def _after(run: Run, kind: Kind, variant: str) -> tuple[str, ...]:
     if kind == "model":
         return (f"finetune-{variant}",)
     maps = ("segment", PROBABILITIES) if is_finished(run, PROBABILITIES) else ("segment",)
+    maps = (*maps, CONTEXT) if variant.endswith(ENDING) else maps
     return (*maps, f"export-neuroglancer-{variant}") if kind == "siibra" else maps  # it describes those volumes
 
 

@@ -9,7 +9,8 @@ from gennari.errors import InputError
 from gennari.pipeline.border_export import EXPORT
 from gennari.pipeline.border_places import borders_path
 from gennari.pipeline.border_tables import PLACES
-from gennari.pipeline.maps import map_path, probabilities_path
+from gennari.pipeline.context_maps import told
+from gennari.pipeline.maps import MODEL, map_path, probabilities_path
 from gennari.pipeline.stages import Run
 from gennari.records import Section
 from gennari.report.planes import Plane, array_plane, image_plane, uncertainty_of
@@ -20,7 +21,8 @@ from gennari.sources.dataset import Brain
 from gennari.sources.probabilities import read_probability_bytes
 from gennari.sources.sections import read_labels
 
-TITLES = {"baseline": "areas, from scratch", "pretrained": "areas, pre-trained", "model": "areas, given model"}
+_NETWORKS = {"baseline": "areas, from scratch", "pretrained": "areas, pre-trained", MODEL: "areas, given model"}
+TITLES = {**_NETWORKS, **{told(variant): f"{title}, with context" for variant, title in _NETWORKS.items()}}
 """How layers call the maps of each network; the best is the last."""
 _COLOURS = ("#d62728", "#1f77b4", "#9467bd", "#8c564b", "#e377c2", "#17becf")
 
@@ -74,13 +76,14 @@ def _planes(run: Run, brain: Brain, section: Section) -> Iterator[Plane]:
     if brain.has_truth(section.id):
         truth = brain.truth(section.id)
         yield array_plane("truth", "areas, truth", "labels", truth.labels, truth.spacing_um)
-    last = None
+    sure = None
     for variant in _maps(run, brain.name, section.id):
         labels, spacing_um = read_labels(map_path(run, variant, brain.name, section.id))
         yield array_plane(variant, TITLES[variant], "labels", labels, spacing_um)
-        last = variant
-    if last and (path := probabilities_path(run, last, brain.name, section.id)).is_dir():
-        probabilities, spacing_um = read_probability_bytes(path)
+        kept = probabilities_path(run, variant, brain.name, section.id)
+        sure = kept if kept.is_dir() else sure  # maps with context are never followed by probabilities
+    if sure:
+        probabilities, spacing_um = read_probability_bytes(sure)
         yield array_plane("uncertainty", "uncertainty", "uncertainty", uncertainty_of(probabilities), spacing_um)
 
 

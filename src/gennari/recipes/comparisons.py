@@ -82,7 +82,7 @@ class Comparison(BaseModel):
     encoders: tuple[Encoder, ...] = Field(min_length=1)
     budgets: tuple[PositiveInt, ...] = Field(default=(ALL_SECTIONS, 33, 11, 4), min_length=1)
     first_budgets: tuple[PositiveInt, ...] = Field(default=(ALL_SECTIONS, 11), min_length=1)
-    context: ContextSettings = ContextSettings(length_mm=2.0, weight=0.75)
+    context: ContextSettings = ContextSettings()
     best: PositiveInt = 3
 
     def objective(self, name: str) -> Objective:
