@@ -10,11 +10,12 @@ from gennari.apply.segment import Flips
 from gennari.cli.progress import progress
 from gennari.cli.spreading import spread_of
 from gennari.errors import InputError
+from gennari.execute import Report
 from gennari.pipeline.context_maps import context_stage, context_words
 from gennari.pipeline.maps import PROBABILITIES, model_stage, segment_stage
 from gennari.pipeline.models import create_model_run, open_model, shipped_model, used_model
 from gennari.pipeline.section_maps import MapOptions
-from gennari.pipeline.stages import is_finished, locked, open_run
+from gennari.pipeline.stages import Run, is_finished, locked, open_run
 
 
 def segment(
@@ -73,13 +74,16 @@ def segment(
         else:
             sys.stdout.write(f"{chosen.words}\n")
             model_stage(opened, chosen, tick, probabilities, spread, options)
-        if settings is not None and is_finished(opened, PROBABILITIES):
-            context_stage(opened, settings, tick)
-            sys.stdout.write(context_words(opened))
-        elif settings is not None:
-            sys.stdout.write(
-                "sections are told of each other when all parts are done: give --context with the last one\n"
-            )
+        if settings is not None:
+            sys.stdout.write(_told(opened, settings, tick))
+
+
+def _told(run: Run, settings: ContextSettings, tick: Report) -> str:
+    """Tell sections of each other, if all have their maps; what is said of it."""
+    if not is_finished(run, PROBABILITIES):
+        return "sections are told of each other when all parts are done: give --context with the last one\n"
+    context_stage(run, settings, tick)
+    return context_words(run)
 
 
 def _context(context: bool, mm: float | None, weight: float | None, probabilities: bool) -> ContextSettings | None:
