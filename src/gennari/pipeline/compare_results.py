@@ -192,7 +192,7 @@ def _differences_figure(parts: dict[str, list[ComparedRow]]) -> Figure | None:
                 if row.labels_sections == count
             }
             if any(not np.isnan(paired.value) for paired in own.values()):
-                panels[f"{_title(individual)}, {count} annotated"] = own
+                panels[f"{_title(individual)},\n{count} annotated"] = own
     names = list(
         dict.fromkeys(name for own in panels.values() for name, paired in own.items() if not np.isnan(paired.value))
     )
