@@ -16,7 +16,7 @@ from gennari.pipeline.context_maps import context_stage, context_words, read_con
 from gennari.pipeline.export import Wanted, export_path, export_stages
 from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS
-from gennari.pipeline.maps import map_path, mapped_sections, segment_stage
+from gennari.pipeline.maps import map_path, mapped_sections, probabilities_path, segment_stage
 from gennari.pipeline.references import true_map
 from gennari.pipeline.scoring import area_dice
 from gennari.pipeline.stages import Run, open_run
@@ -69,7 +69,7 @@ def test_every_map_has_a_second_one_that_is_what_gathering_gives(finished: Run) 
             own = {section.id: (section, before, after, um) for n, section, before, after, um in pairs if n == name}
 
             def predict(section, variant=variant, own=own):
-                path = finished.path("maps", variant, section.brain, f"{section.id:04d}_probabilities.ome.zarr")
+                path = probabilities_path(finished, variant, section.brain, section.id)
                 given = read_probabilities(path)[0].astype(np.float16)
                 return Segmentation(probabilities=given, labels=own[section.id][1], tiles=0)
 

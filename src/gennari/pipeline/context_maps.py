@@ -11,6 +11,7 @@ from gennari.apply.context_settings import ContextSettings
 from gennari.apply.segment import Segmentation
 from gennari.errors import InputError
 from gennari.execute import Report
+from gennari.nets.sizes import output_spacing_um
 from gennari.pipeline.context import gather
 from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS
@@ -99,11 +100,10 @@ def _tell(run: Run, settings: ContextSettings, tick: Report) -> list[Path]:
     outputs, gains, count = [], {}, 0
     for variant in (*VARIANTS, MODEL):
         found = mapped_sections(run, variant)
-        scores: dict[str, list[SectionResult]] = {"before": [], "after": []}
         reference: Reference = "truth" if _all_true(run, found) else "annotations"
+        scores: list[tuple[SectionResult, SectionResult]] = []
         for name, sections in found.items():
-            brain = run.dataset.brain(name)
-            spacing_um = read_labels(map_path(run, variant, name, sections[0].id))[1]
+            brain, spacing_um = run.dataset.brain(name), output_spacing_um(run.experiment.texture)
             gathered = gather(
                 brain, sections, partial(_said, run, variant), spacing_um, run.dataset.label_set, settings.reach_mm,
                 lambda t, word=variant: tick(t._replace(stage=f"{STAGE}, {word}")),
@@ -115,12 +115,9 @@ def _tell(run: Run, settings: ContextSettings, tick: Report) -> list[Path]:
                 write_labels(outputs[-1], after[section.id], spacing_um, run.dataset.label_set)
                 known = _known(brain, section, spacing_um, reference)
                 if known is not None:
-                    for when, labels in (
-                        ("before", gathered.sections[section.id].labels),
-                        ("after", after[section.id]),
-                    ):
-                        scores[when].append(_scored(run, section, known, labels, spacing_um))
-        if scores["before"]:
+                    scored = partial(_scored, run, section, known, spacing_um)
+                    scores.append((scored(gathered.sections[section.id].labels), scored(after[section.id])))
+        if scores:
             gains[variant] = _gain(run, scores, reference)
     write_json(run.path(FILE), ContextSummary(settings=settings, sections=count, networks=gains))
     return [*outputs, run.path(FILE)]
@@ -147,14 +144,16 @@ def _known(brain: Brain, section: Section, spacing_um: float, reference: Referen
     return None if (labels == IGNORE).all() else labels
 
 
-def _scored(run: Run, section: Section, known: np.ndarray, labels: np.ndarray, spacing_um: float) -> SectionResult:
+def _scored(run: Run, section: Section, known: np.ndarray, spacing_um: float, labels: np.ndarray) -> SectionResult:
     return score_section(known, labels, run.dataset.label_set, spacing_um, brain=section.brain, section=section.id)
 
 
-def _gain(run: Run, scores: Mapping[str, Sequence[SectionResult]], reference: Reference) -> ContextGain:
-    dice = {when: area_dice(counts_of(of).sum(axis=0), run.dataset.label_set) for when, of in scores.items()}
-    error = {when: float(np.mean([one.error.err_seg for one in of if one.error])) for when, of in scores.items()}
+def _gain(run: Run, scores: Sequence[tuple[SectionResult, SectionResult]], reference: Reference) -> ContextGain:
+    """Of (before, after) of each section."""
+    before, after = zip(*scores, strict=True)
+    dice = [area_dice(counts_of(of).sum(axis=0), run.dataset.label_set) for of in (before, after)]
+    error = [float(np.mean([one.error.err_seg for one in of if one.error])) for of in (before, after)]
     return ContextGain(
-        dice_before=dice["before"], dice_after=dice["after"], err_seg_before=error["before"],
-        err_seg_after=error["after"], sections=len(scores["before"]), reference=reference,
+        dice_before=dice[0], dice_after=dice[1], err_seg_before=error[0], err_seg_after=error[1],
+        sections=len(scores), reference=reference,
     )  # fmt: skip
