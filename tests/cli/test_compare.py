@@ -44,6 +44,7 @@ def test_without_options_all_stages_of_the_small_recipe_are_made(asked, tmp_path
         (("--stages", "2, 1"), "stages", (2, 1)),
         (("--objectives", "none, L"), "objectives", ("none", "L")),
         (("--objectives", "L", "--budgets", "111,11"), "budgets", (111, 11)),
+        (("--objectives", "L", "--seeds", "0,2"), "seeds", (0, 2)),
         (("--confirm", "sealed"), "sealed", Path("sealed")),
         (("--borders",), "borders", True),
         (("--workers", 3), "workers", 3),
@@ -68,6 +69,8 @@ def test_results_and_json(asked, tmp_path):
         (("--stages", "one"), "--stages are whole numbers apart by commas, got 'one'"),
         (("--objectives", "L", "--budgets", "-3"), "--budgets are whole numbers apart by commas, got '-3'"),
         (("--budgets", "11"), "--budgets are for --objectives"),
+        (("--objectives", "L", "--seeds", "a"), "--seeds are whole numbers apart by commas, got 'a'"),
+        (("--seeds", "0"), "--seeds are for --objectives"),
     ],
 )
 def test_what_is_none_is_refused(asked, options, law):

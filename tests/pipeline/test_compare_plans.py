@@ -120,6 +120,9 @@ def test_a_winner_among_named_objectives_needs_these_alone(finished) -> None:
         winner(RECIPE, cells, ("L", "dist"))
     with pytest.raises(InputError, match="a budget is one of 111, 2 annotated sections, got 3"):
         named_stage(RECIPE, ("L",), (3,))
+    assert named_stage(RECIPE, ("L",), (2,), (1,)) == [Plan("L", "paper", 2, 1)]
+    with pytest.raises(InputError, match="a seed is one of the preset's 0, 1, got 7"):
+        named_stage(RECIPE, ("L",), (2,), (7,))
     with pytest.raises(InputError, match="a way to pre-train"):
         winner(RECIPE, cells, ("none",))
 

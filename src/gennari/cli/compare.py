@@ -22,6 +22,7 @@ def compare(
     stages: str | None = None,
     objectives: str | None = None,
     budgets: str | None = None,
+    seeds: str | None = None,
     confirm: Path | None = None,
     borders: bool = False,
     workers: int | None = None,
@@ -38,16 +39,19 @@ def compare(
             and budgets, 3 the other encoders, 4 controls. All by default.
         objectives: instead of stages: these, apart by commas, on all seeds and budgets; a winner is then one of them.
         budgets: with --objectives: these numbers of annotated sections, apart by commas, instead of all.
+        seeds: with --objectives: these seeds, apart by commas, instead of all.
         confirm: folder of a data set with one sealed individual: the winner is measured there, once.
         borders: also measure how well pre-trained features tell borders (minutes for each network on two cores).
         workers: trainings side by side; by default one on each core, or one if there is a GPU.
         as_json: print one JSON line last.
     """
-    if budgets and not objectives:
-        raise InputError("--budgets are for --objectives, stages have their own; give both or leave it out")
+    for option, given in (("--budgets", budgets), ("--seeds", seeds)):
+        if given and not objectives:
+            raise InputError(f"{option} are for --objectives, stages have their own; give both or leave it out")
     ask = Ask(
         preset=preset, stages=_stages(stages) if stages else STAGES, objectives=_listed(objectives),
-        budgets=_numbers(budgets, "--budgets"), sealed=confirm, borders=borders, workers=workers,
+        budgets=_numbers(budgets, "--budgets"), seeds=_numbers(seeds, "--seeds"), sealed=confirm, borders=borders,
+        workers=workers,
     )  # fmt: skip
     with progress() as tick:
         done = make(dataset, out, results, ask, tick)

@@ -45,6 +45,7 @@ class Ask:
         objectives: instead of stages: these, with the paper's encoder, on all budgets and seeds; the winner, too, is
             then one of these.
         budgets: of these objectives, instead of all.
+        seeds: of these objectives, instead of all.
         sealed: folder of a data set of an individual that nothing was tuned on: the winner is confirmed there, once.
         borders: measure border signals of new pre-trainings, too.
         workers: trainings side by side; all cores by default, one where there is a GPU.
@@ -54,6 +55,7 @@ class Ask:
     stages: tuple[int, ...] = STAGES
     objectives: tuple[str, ...] = ()
     budgets: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
     sealed: Path | None = None
     borders: bool = False
     workers: int | None = None
@@ -93,7 +95,7 @@ def compare(dataset: Path, out: Path, results: Path, ask: Ask, tick: Report) -> 
 def _plans(ask: Ask, recipe: Comparison, results: Path) -> Iterator[list[Plan]]:
     """Plans of each stage, made out when it is reached: later stages choose from what earlier ones found."""
     if ask.objectives:
-        yield named_stage(recipe, ask.objectives, ask.budgets)
+        yield named_stage(recipe, ask.objectives, ask.budgets, ask.seeds)
         return
     for stage in ask.stages:
         if stage in (1, 4):

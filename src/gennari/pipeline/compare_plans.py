@@ -60,11 +60,13 @@ def second_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan
     return named_stage(recipe, names)
 
 
-def named_stage(recipe: Comparison, names: Sequence[str], budgets: Sequence[int] = ()) -> list[Plan]:
-    """Some objectives, with the paper's encoder, on all seeds and all budgets, or on some of these.
+def named_stage(
+    recipe: Comparison, names: Sequence[str], budgets: Sequence[int] = (), seeds: Sequence[int] = ()
+) -> list[Plan]:
+    """Some objectives, with the paper's encoder, on all budgets and all seeds, or on some of these.
 
     Raises:
-        InputError: an objective or a budget is none of the recipe's.
+        InputError: an objective, a budget or a seed is none of the recipe's.
     """
     known = [recipe.objective(name).name for name in names]
     if not set(budgets) <= set(recipe.budgets):
@@ -72,7 +74,13 @@ def named_stage(recipe: Comparison, names: Sequence[str], budgets: Sequence[int]
             f"a budget is one of {', '.join(map(str, recipe.budgets))} annotated sections, got "
             f"{', '.join(map(str, budgets))}; correct --budgets"
         )
-    return [Plan(*of) for of in product(known, (PAPERS_ENCODER,), budgets or recipe.budgets, recipe.base.seeds)]
+    if not set(seeds) <= set(recipe.base.seeds):
+        raise InputError(
+            f"a seed is one of the preset's {', '.join(map(str, recipe.base.seeds))}, got "
+            f"{', '.join(map(str, seeds))}; correct --seeds"
+        )
+    kinds = product(known, (PAPERS_ENCODER,), budgets or recipe.budgets, seeds or recipe.base.seeds)
+    return [Plan(*of) for of in kinds]
 
 
 def third_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan]:
