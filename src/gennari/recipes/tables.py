@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from gennari.data.augmentation import Augmentation
 from gennari.recipes.experiment import Experiment, named
 from gennari.recipes.paper import PAPER_2018
-from gennari.recipes.presets import DEFAULT, TINY
+from gennari.recipes.presets import SMALL_EXPERIMENT, TINY
 from gennari.sampling.split import SplitSettings
-from gennari.train.settings import Optimiser, Phase
 
 _CHANGES = Augmentation(mirror=0.5, gain=0.3, gamma=0.2)
 
@@ -38,29 +37,7 @@ class Reproduction(BaseModel):
     control_seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
 
 
-# on two cores, from 32 µm. Departures from the paper beside those of recipe "demo":
-# - patches as the section lies, as U-Net windows do: features of upright ones are lost there (docs/results.md);
-# - 94,000 training patches for 2 epochs and not 200,000 for 16: many patches seen seldom generalised better than few
-#   seen often (err_dist over the median predictor's 0.93 against 1.09);
-# - alpha is the paper's: with 1, features told less of areas (a linear probe's 0.34 against 0.41);
-# - AdamW for areas too, and more steps before the atlas joins: in 750 steps the atlas hid what pre-training gave
-_SMALL = DEFAULT.model_copy(
-    update={
-        "name": "small",
-        "patches": DEFAULT.patches.model_copy(update={"count": 110_000, "orientation": "none"}),
-        "pretrain": DEFAULT.pretrain.model_copy(update={"epochs": 2, "alpha": 10.0, "log_every": 200}),
-        "finetune": DEFAULT.finetune.model_copy(
-            update={
-                "phases": (
-                    Phase(steps=900, rate=0.002, schedule="one-cycle"),
-                    Phase(steps=350, rate=0.002, schedule="one-cycle", atlas=True, atlas_rate_factor=3.0),
-                ),
-                "optimiser": Optimiser(name="adamw", weight_decay=0.02),
-            }
-        ),
-    }
-)
-SMALL = Reproduction(name="small", experiment=_SMALL, few=9_400, few_epochs=6, rates=(0.001, 0.002))
+SMALL = Reproduction(name="small", experiment=SMALL_EXPERIMENT, few=9_400, few_epochs=6, rates=(0.001, 0.002))
 
 # on a GPU: the paper's patches, networks and schedules; runs of sections are held out in the pretext task too, and the
 # phantom's windows are changed at random
