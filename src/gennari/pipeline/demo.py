@@ -14,6 +14,7 @@ from gennari.pipeline.making import make_phantom
 from gennari.pipeline.maps import segment_stage
 from gennari.pipeline.packing import pack_stage
 from gennari.pipeline.page import report_stage
+from gennari.pipeline.page_pretext import note_words
 from gennari.pipeline.references import ANNOTATED_NOTE
 from gennari.pipeline.sampling import sample_stage
 from gennari.pipeline.splitting import MissingArea, missing_words, read_missing
@@ -75,10 +76,10 @@ def outcome(run: Run, making_seconds: float = 0.0) -> Outcome:
         "report": str(run.path("report.html")),
     }
     figures["areas_missing"] = len(missing)
-    return Outcome(_table(summary, error, missing), figures)
+    return Outcome(_table(summary, error, missing, note_words(run.experiment.pretrain)), figures)
 
 
-def _table(summary: Summary, error: DistanceError, missing: list[MissingArea]) -> str:
+def _table(summary: Summary, error: DistanceError, missing: list[MissingArea], note: str) -> str:
     lines = [] if summary.ceiling is None else [ceiling_words(summary.ceiling)]
     lines += [ANNOTATED_NOTE] if summary.reference == "annotations" else []
     lines.append(f"{'':<26}{'Dice (areas)':>14}{'err_seg':>10}{'distance um':>13}{'err_dist mm':>13}")
@@ -89,6 +90,7 @@ def _table(summary: Summary, error: DistanceError, missing: list[MissingArea]) -
             f"{label:<26}{method.dice:>14.3f}{method.err_seg:>10.2f}{method.pixel_distance_um:>13.0f}{reach:>13}"
         )
     lines.append(f"{'median predictor':<26}{'-':>14}{'-':>10}{'-':>13}{error.median_predictor_mm:>13.1f}")
+    lines += [note] if note else []
     lines.append(missing_words(missing))
     lines.append(
         f"gain in Dice, 95 % over {summary.sections} held-out sections: "

@@ -33,6 +33,7 @@ from gennari.train.settings import PretrainSettings
 ALONE = Ranks()
 VARIANTS = ("baseline", "pretrained")
 """From random weights, and from the Siamese network's; everything else is the same."""
+_ERROR, _CALIBRATED = "err_dist.parquet", "err_dist_calibrated.parquet"
 
 
 def pretrain_stage(run: Run, tick: Report, ranks: Ranks = ALONE, loaders: int | None = None) -> bool:
@@ -85,8 +86,9 @@ def pairs_of(patches: PatchTable, pairs: PairTable, split: str) -> PairTable:
 
 
 def read_distance_error(run: Run) -> DistanceError:
-    """err_dist of the pre-trained network on held-out pairs."""
-    (row,) = read_rows(run.path("pretrain", "err_dist.parquet"))
+    """err_dist of the pre-trained network on held-out pairs; after calibration if it was never taught a distance."""
+    taught = run.experiment.pretrain.use_distance
+    (row,) = read_rows(run.path("pretrain", _ERROR if taught else _CALIBRATED))
     return DistanceError(**row)  # pyright: ignore[reportArgumentType]
 
 
@@ -113,17 +115,17 @@ def _pretrain(run: Run, loaders: int | None, tick: Report, ranks: Ranks) -> list
     by = read_by(settings)
     predicted = predict_distances(net, images, normalisation, test, by)
     error = distance_error(predicted, test.distance_mm, constant_mm=float(np.median(train.distance_mm)))
-    write_rows(out / "err_dist.parquet", [error])
-    files = ["history.parquet", "err_dist.parquet", "predicted.parquet"]
+    write_rows(out / _ERROR, [error])
+    files = ["history.parquet", _ERROR, "predicted.parquet"]
+    told = {"true_mm": test.distance_mm, "predicted_mm": predicted}
     if not settings.use_distance:  # never taught one: beside the raw error, that after one affine calibration
         line = calibrate_on(net, images, normalisation, train, by)
-        error = distance_error(line.apply(predicted), test.distance_mm, constant_mm=float(np.median(train.distance_mm)))
-        write_rows(out / "err_dist_calibrated.parquet", [error])
-        files.append("err_dist_calibrated.parquet")
-    write_rows(
-        out / "predicted.parquet",
-        [{"true_mm": float(t), "predicted_mm": float(p)} for t, p in zip(test.distance_mm, predicted, strict=True)],
-    )
+        told["calibrated_mm"] = line.apply(predicted)
+        error = distance_error(told["calibrated_mm"], test.distance_mm, constant_mm=error.constant_mm)
+        write_rows(out / _CALIBRATED, [error])
+        files.append(_CALIBRATED)
+    rows = [dict(zip(told, map(float, row), strict=True)) for row in zip(*told.values(), strict=True)]
+    write_rows(out / "predicted.parquet", rows)
     return [result.weights, *(out / name for name in files)]
 
 

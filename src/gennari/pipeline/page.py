@@ -19,6 +19,7 @@ from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS, read_distance_error
 from gennari.pipeline.maps import map_path
 from gennari.pipeline.packing import patch_source
+from gennari.pipeline.page_pretext import curves_words, note_words, predicted_figure, pretext_panels
 from gennari.pipeline.references import WORDS, Reference, measured_sections, reference_map
 from gennari.pipeline.sampling import pretext_brain, split_of
 from gennari.pipeline.splitting import missing_by_brain, read_missing
@@ -30,7 +31,6 @@ from gennari.report.chart_figures import (
     CurvePanel,
     confusion_figure,
     dice_by_area,
-    distance_figure,
     training_curves,
 )
 from gennari.report.network_figures import network_figure
@@ -76,7 +76,7 @@ def _report(run: Run, tick: Report) -> list[Path]:
 
 
 def _figures(run: Run, summary: Summary, error: DistanceError) -> Iterator[tuple[str, str, str, Figure]]:
-    brain, patches = pretext_brain(run), read_patches(run.path("patches.parquet"))
+    brain, patches, task = pretext_brain(run), read_patches(run.path("patches.parquet")), run.experiment.pretrain
     yield (
         "overlays",
         "Held-out sections",
@@ -114,11 +114,11 @@ def _figures(run: Run, summary: Summary, error: DistanceError) -> Iterator[tuple
     yield (
         "distances",
         "Distances on held-out sections",
-        "Pairs whose patches both lie on sections that pre-training never saw.",
-        _distance_figure(run, error),
+        f"Pairs whose patches both lie on sections that pre-training never saw. {note_words(task)}".strip(),
+        predicted_figure(run, error),
     )
     yield "networks", "The networks", _NETWORKS, _network_figure(run)
-    yield "curves", "Training", _CURVES, training_curves(_curve_panels(run, error))
+    yield "curves", "Training", curves_words(task), training_curves(_curve_panels(run, error))
     yield (
         "split",
         "The split",
@@ -146,10 +146,6 @@ _DISTRIBUTIONS = (
 _NETWORKS = (
     "Sizes as read off the modules that were trained. The texture branch (blue) is the same in both networks; "
     "pre-training hands it over."
-)
-_CURVES = (
-    "Left: the two terms of the pretext loss. Middle: error of predicted distances on held-out pairs. Right: "
-    "cross-entropy of both fine-tunings, the same windows in the same order; the atlas joins at the dashed line."
 )
 
 
@@ -237,36 +233,12 @@ def _network_figure(run: Run) -> Figure:
     return network_figure(siamese, unet, recipe.finetune.window_px)
 
 
-def _distance_figure(run: Run, error: DistanceError) -> Figure:
-    rows = read_rows(run.path("pretrain", "predicted.parquet"))
-    true, predicted = (np.array([row[key] for row in rows], float) for key in ("true_mm", "predicted_mm"))
-    return distance_figure(true, predicted, error.mean_mm, error.median_predictor_mm)
-
-
 def _curve_panels(run: Run, error: DistanceError) -> list[CurvePanel]:
-    history = read_rows(run.path("pretrain", "history.parquet"))
+    panels = pretext_panels(run, error)
 
-    def column(name: str, rows: list = history) -> np.ndarray:
+    def column(name: str, rows: list) -> np.ndarray:
         return np.array([row[name] for row in rows], float)
 
-    panels = [
-        CurvePanel(
-            title="Pretext loss",
-            step_label="epoch",
-            value_label=f"loss (units of {run.experiment.pretrain.distance_scale_mm:g} mm)",
-            curves=[
-                Curve(label="distance, eq. (1)", step=column("epoch"), value=column("distance_loss")),
-                Curve(label="coordinates, eq. (2)", step=column("epoch"), value=column("coordinate_loss")),
-            ],
-        ),
-        CurvePanel(
-            title="Held-out pairs",
-            step_label="epoch",
-            value_label="err_dist (mm)",
-            curves=[Curve(label="network", step=column("epoch"), value=column("err_dist_mm"))],
-            levels={"median predictor": error.median_predictor_mm},
-        ),
-    ]
     finetunes = {v: read_rows(run.path("finetune", v, "history.parquet")) for v in VARIANTS}
     joins = run.experiment.finetune.phases[0].steps
     panels.append(

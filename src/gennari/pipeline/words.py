@@ -6,6 +6,7 @@ from urllib.parse import quote
 from gennari.metrics.distances import DistanceError
 from gennari.pipeline.ceiling import ceiling_words
 from gennari.pipeline.evaluation import LABELS, Summary
+from gennari.pipeline.page_pretext import chapter_words, note_words, task_words
 from gennari.pipeline.references import ANNOTATED_NOTE
 from gennari.pipeline.sampling import pretext_brain, sections_of
 from gennari.pipeline.splitting import by_part, missing_words, read_missing
@@ -38,12 +39,13 @@ def content(
     """What stands on the page of a run; `further` are chapters on confidence and borders, if these were looked at."""
     baseline, pretrained = summary.methods["baseline"], summary.methods["pretrained"]
     gain = pretrained.dice - baseline.dice
+    task = run.experiment.pretrain
     held_out = len(sections_of(run, "test"))
     tested = f"{held_out} partly annotated brain{'' if held_out == 1 else 's'}"
     return ReportContent(
         title=f"gennari: {run.experiment.name} on {run.dataset.manifest.name}",
         summary=(
-            f"A network pre-trained to predict distances along the cortex of {_learned_on(run)} reaches a Dice of "
+            f"A network pre-trained to {task_words(task)} of {_learned_on(run)} reaches a Dice of "
             f"{pretrained.dice:.2f} on {summary.sections} held-out sections of {tested}, against "
             f"{baseline.dice:.2f} from scratch: {gain:+.3f}, 95 % interval over sections {summary.dice_gain_low:+.3f} "
             f"to {summary.dice_gain_high:+.3f}.{_ceiling(summary)}"
@@ -72,8 +74,8 @@ def content(
             *further,
             Chapter(
                 title="The pretext task",
-                text="Two patches in, their distance along the cortex out; no expert is needed.",
-                tables=(_distance_table(error),),
+                text=chapter_words(task),
+                tables=(_distance_table(error, note_words(task)),),
                 figures=(figures["locations"], figures["distributions"], figures["patches"], figures["distances"]),
             ),
             Chapter(
@@ -170,7 +172,7 @@ def _missing_table(run: Run) -> tuple[ReportTable, ...]:
     return (ReportTable(title="Areas that parts of the split lack", columns=columns, rows=rows),)
 
 
-def _distance_table(error: DistanceError) -> ReportTable:
+def _distance_table(error: DistanceError, note: str) -> ReportTable:
     return ReportTable(
         title="Distances of held-out pairs",
         columns=(
@@ -188,6 +190,7 @@ def _distance_table(error: DistanceError) -> ReportTable:
             (f"always {error.constant_mm:.0f} mm", f"{error.median_predictor_mm:.1f}", "–", "–", "–"),
         ),
         emphasis=0,
+        note=note,
     )  # fmt: skip
 
 
