@@ -1,15 +1,19 @@
 """Recipes: frozen values that fit together, found by name."""
 
+import inspect
 import tomllib
 
 import pytest
 import tomli_w
 from pydantic import ValidationError
 
+from gennari.cli.sample import sample
 from gennari.data.augmentation import Augmentation
 from gennari.errors import InputError
 from gennari.nets.field_of_view import field_of_view_um
 from gennari.nets.sizes import PRESETS, output_spacing_um, unet_sizes
+from gennari.pipeline.cell_work import lengthened
+from gennari.recipes.comparisons import comparison
 from gennari.recipes.experiment import Experiment, changed
 from gennari.recipes.phantoms import PHANTOMS, phantom_settings
 from gennari.recipes.presets import DEMO, EXPERIMENTS, TINY, experiment
@@ -72,6 +76,19 @@ def test_borders_are_looked_for_on_the_unlabelled_brain_of_the_default_phantom()
     recipe = experiment("borders-small")
     assert recipe.patches.orientation == "upright"
     assert recipe.pretrain.keep_every
+
+
+def test_the_default_recipe_is_what_won_the_comparison():
+    recipe, comparing = experiment("default"), comparison("small")
+    won, base = comparing.objective("soft-contrast-short"), comparing.base.experiment
+    assert won.patches == "pretext"
+    assert recipe.pretrain == won.settings
+    assert recipe.finetune == lengthened(base.finetune, won.steps_factor)
+    same = {"pretrain": recipe.pretrain, "finetune": recipe.finetune, "name": recipe.name}
+    assert base.model_copy(update=same) == recipe
+    assert recipe.pretrain.contrast_alone
+    assert experiment("paper-2018").pretrain.use_distance
+    assert inspect.signature(sample).parameters["preset"].default == recipe.name
 
 
 def test_the_sealed_brain_has_the_default_phantoms_tissue_and_is_none_of_its_five():

@@ -96,9 +96,10 @@ SMALL_EXPERIMENT = SERIES.model_copy(
     }
 )
 
-# what `gennari compare` found best of what costs no more than the paper's loss does above (docs/results.md): contrast
-# weighed by distance instead of the paper's loss, for half of its pre-training, and what that saves in fine-tuning,
-# which was cut short. Apply it with surface context (`gennari segment` and 2 mm, 0.75): that won as well
+# what `gennari compare` found best of what costs no more than the paper's loss does above, and confirmed on a sealed
+# individual (docs/results.md): contrast weighed by distance instead of the paper's loss, for half of its pre-training,
+# and what that saves in fine-tuning, which was cut short. Surface context adds to it (`gennari segment --context`).
+# The paper's own stays as recipe "paper-2018"; on a phantom, with the paper's losses, as the comparison's "L"
 DEFAULT = SMALL_EXPERIMENT.model_copy(
     update={
         "name": "default",
