@@ -48,6 +48,7 @@ from gennari.pipeline.border_tables import (
     read_table,
 )
 from gennari.pipeline.borders import find_borders
+from gennari.pipeline.compare_borders import border_signal
 from gennari.pipeline.executors import ExecutorChoice
 from gennari.pipeline.learning import normalisation, read_distance_error
 from gennari.pipeline.section_tasks import Spread
@@ -127,6 +128,13 @@ def test_weights_kept_on_the_way_are_measured_as_the_last_ones_are(evaluated):
     assert last["auroc"] == pytest.approx(read_evaluation(evaluated).auroc)
     assert last["auroc_partial"] == pytest.approx(read_evaluation(evaluated).auroc_partial)
     assert last["err_dist_mm"] == pytest.approx(read_distance_error(evaluated).mean_mm, rel=1e-5)
+
+
+def test_a_comparison_measures_them_alike(evaluated):
+    net = load_siamese(evaluated.path("pretrain", "weights.safetensors"), evaluated.experiment.texture.encoder)
+    found = border_signal(evaluated, net, normalisation(evaluated), lambda tick: None)
+    assert found.auroc == pytest.approx(read_evaluation(evaluated).auroc, abs=1e-4)
+    assert found.auroc_partial == pytest.approx(read_evaluation(evaluated).auroc_partial, abs=1e-4)
 
 
 def test_scores_of_controls_are_saved_raw_and_with_confounds_out(evaluated):

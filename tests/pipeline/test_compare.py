@@ -1,6 +1,7 @@
 """A comparison end to end on a phantom of coarse sections: stages, resuming, and a winner that is confirmed once."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -8,15 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
-from gennari.execute import Tick
+from gennari.execute import Report, Tick
+from gennari.nets.siamese import SiameseNet
+from gennari.nets.weights import load_siamese
 from gennari.pipeline import compare as module
+from gennari.pipeline import compare_pretraining
 from gennari.pipeline.compare import Ask, compare
-from gennari.pipeline.compare_cells import ComparedCell, all_compared
+from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, all_compared
 from gennari.pipeline.compare_confirm import confirmed
 from gennari.pipeline.compare_results import ComparedResults
 from gennari.pipeline.making import make_phantom_of
 from gennari.pipeline.scoring import counts_of
+from gennari.pipeline.stages import Run
 from gennari.recipes import comparisons
 from gennari.recipes.comparisons import ALL_SECTIONS, Comparison, Encoder, Objective
 from gennari.recipes.tables import Reproduction
@@ -121,6 +127,39 @@ def test_what_is_finished_is_not_made_again(made: Path, table_dataset: Path) -> 
     assert _timeless(lost.read_text()) == _timeless(kept)
     after = {path: path.stat().st_mtime_ns for path in (made / "compare").rglob("*.json")}
     assert {path for path in before if before[path] != after[path]} == {lost}
+
+
+def test_border_signals_are_added_to_what_was_finished_without_them(
+    made: Path, table_dataset: Path, tmp_path_factory, monkeypatch
+) -> None:
+    # beside the original: runs know the way to their data set from where they are
+    root = shutil.copytree(made, tmp_path_factory.mktemp("copied"), symlinks=True, dirs_exist_ok=True)
+    measured, prepared = [], []
+    before = _cells(root)
+
+    def signal(run: Run, net: SiameseNet, grey: Normalisation, tick: Report) -> BorderSignal:
+        measured.append(net.state_dict())
+        return BorderSignal(auroc=0.7, auroc_partial=0.6 + len(measured) / 100)
+
+    monkeypatch.setattr(compare_pretraining, "border_signal", signal)
+    monkeypatch.setattr(module, "prepare_borders", lambda run, tick: prepared.append(run.root))
+    for _ in range(2):
+        _compare(table_dataset, root, objectives=("none", "L"), borders=True)
+    assert len(measured) == 2, "of L, each seed once"
+    assert len(prepared) == 2
+    for key, cell in _cells(root).items():
+        known = cell.pretrained
+        if key[0] != "L":
+            assert cell == before[key]
+            continue
+        assert known is not None
+        assert known.borders is not None
+        assert known.borders.auroc_partial in (0.61, 0.62)
+        assert cell.model_copy(update={"pretrained": before[key].pretrained}) == before[key]
+        assert known.model_copy(update={"borders": None}) == before[key].pretrained
+        named = root / "work" / "compare" / "pretext" / f"L-paper-{key[2]}" / "weights.safetensors"
+        saved = load_siamese(named, "paper").state_dict()
+        assert any(all((saved[name] == one[name]).all() for name in saved) for one in measured)
 
 
 def _timeless(text: str) -> ComparedCell:

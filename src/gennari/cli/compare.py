@@ -41,7 +41,8 @@ def compare(
         budgets: with --objectives: these numbers of annotated sections, apart by commas, instead of all.
         seeds: with --objectives: these seeds, apart by commas, instead of all.
         confirm: folder of a data set with one sealed individual: the winner is measured there, once.
-        borders: also measure how well pre-trained features tell borders (minutes for each network on two cores).
+        borders: also measure how well pre-trained features tell borders (minutes for each network on two cores); what
+            was finished without is measured, too.
         workers: trainings side by side; by default one on each core, or one if there is a GPU.
         as_json: print one JSON line last.
     """

@@ -39,8 +39,8 @@ def sample(
     Args:
         dataset: folder of a data set.
         run: folder of the run, made if it is not there.
-        preset: recipe to follow: default (what `gennari compare` found best; half an hour of training on a core), demo (the
-            paper's losses, minutes), tiny, easy, hard, borders-small, or for your own sections at 2 µm
+        preset: recipe to follow: default (what `gennari compare` found best; half an hour of training on a core),
+            demo (the paper's losses, minutes), tiny, easy, hard, borders-small, or for your own sections at 2 µm
             paper-2018 or paper-2018-20k; saved as config.toml in the run.
         split: blocks (runs of sections with guard bands), paper (every 12th section is tested) or lobo (one labelled
             brain is left out; the pretext brain stays in blocks).

@@ -47,7 +47,7 @@ class Ask:
         budgets: of these objectives, instead of all.
         seeds: of these objectives, instead of all.
         sealed: folder of a data set of an individual that nothing was tuned on: the winner is confirmed there, once.
-        borders: measure border signals of new pre-trainings, too.
+        borders: measure border signals of pre-trainings, too, of finished ones that have none as well.
         workers: trainings side by side; all cores by default, one where there is a GPU.
     """
 

@@ -54,6 +54,17 @@ class Maker:
         recipe = self.arena.recipe
         trials = [Trial(plan, rates[rate_of(recipe, plan), plan.encoder], "test") for plan in missing]
         self._run(trials, "cells", self._keep)
+        if self.arena.borders:
+            self._add_borders(plans)
+
+    def _add_borders(self, plans: Sequence[Plan]) -> None:
+        """Measure border signals of networks that were finished without, and tell their cells."""
+        cells = {plan: read_compared(self._path(plan)) for plan in plans}
+        bare = {plan: cell for plan, cell in cells.items() if cell.pretrained and cell.pretrained.borders is None}
+        self._pretrain(list(bare))
+        for plan, cell in bare.items():
+            known = pretrain_by(self.arena, (plan.objective, plan.encoder, plan.seed))
+            write_compared(self._path(plan), cell.model_copy(update={"pretrained": known}))
 
     def _pretrain(self, plans: Sequence[Plan]) -> None:
         recipe = self.arena.recipe

@@ -12,7 +12,7 @@ from gennari.nets.siamese import SiameseNet
 from gennari.nets.weights import load_siamese
 from gennari.pipeline.compare_arena import Arena, near_for, set_for
 from gennari.pipeline.compare_borders import border_signal
-from gennari.pipeline.compare_cells import Pretrained
+from gennari.pipeline.compare_cells import BorderSignal, Pretrained
 from gennari.pipeline.pretext_sets import patches_in, set_of_run
 from gennari.pipeline.probing import probe_f1
 from gennari.pipeline.reproduction import Work, save_untrained
@@ -34,16 +34,24 @@ def weights_of(arena: Arena, task: Pretraining) -> Path:
 
 
 def pretrain_by(arena: Arena, task: Pretraining) -> Pretrained:
-    """Pre-train, or resume, or read what is finished; for worker processes."""
+    """Pre-train, or resume, or read what is finished; for worker processes.
+
+    What was finished without its border signal is given one where that is asked for.
+    """
     path = arena.folder("pretext", *task) / "result.json"
     if path.exists():
-        return read_json(path, Pretrained)
+        known = read_json(path, Pretrained)
+        if known.borders is None and arena.borders:
+            torch.set_num_threads(arena.work.threads)
+            known = known.model_copy(update={"borders": _borders(arena, _net(arena, task))})
+            write_json(path, known)
+        return known
     torch.set_num_threads(arena.work.threads)
     began = time.monotonic()
     settings, patches, passes = _train(arena, task)
     seconds = round(time.monotonic() - began, 1)
     work, fold = arena.work, arena.fold
-    net = load_siamese(weights_of(arena, task), arena.recipe.encoder(task[1]).texture.encoder).to(fastest_device())
+    net = _net(arena, task)
     error = _error(work, net, settings)
     known = probe_f1(net, work.store, work.normalisation, fold.train, fold.test, work.dataset.label_set, task[2])
     result = Pretrained(
@@ -52,11 +60,19 @@ def pretrain_by(arena: Arena, task: Pretraining) -> Pretrained:
         err_dist_mm=round(error.mean_mm, 3),
         err_dist_median_mm=round(error.median_predictor_mm, 3),
         probe_f1=round(known, 4),
-        borders=border_signal(work.run(), net, work.normalisation, silent) if arena.borders else None,
+        borders=_borders(arena, net) if arena.borders else None,
         seconds=seconds,
     )
     write_json(path, result)
     return result
+
+
+def _net(arena: Arena, task: Pretraining) -> SiameseNet:
+    return load_siamese(weights_of(arena, task), arena.recipe.encoder(task[1]).texture.encoder).to(fastest_device())
+
+
+def _borders(arena: Arena, net: SiameseNet) -> BorderSignal:
+    return border_signal(arena.work.run(), net, arena.work.normalisation, silent)
 
 
 def _train(arena: Arena, task: Pretraining) -> tuple[PretrainSettings, int, int]:
