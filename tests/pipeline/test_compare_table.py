@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from gennari.apply.context_settings import ContextSettings
 from gennari.pipeline.cell_work import lengthened
 from gennari.pipeline.cells import CellResult
 from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, Pretrained, read_compared, write_compared
@@ -57,6 +58,25 @@ def test_the_papers_loss_has_no_difference_to_itself(make) -> None:
     row = _row(compared_rows([make("L", 54, 0, 10)], np.random.default_rng(0), UNKNOWN), "L", 54)
     assert np.isnan(row.paired.value)
     assert row.document()["paired"] is None
+
+
+def test_rows_with_context_are_told_against_the_papers_loss_without_and_with_it(make) -> None:
+    def told(objective: str, hits: int, err_seg: float) -> ComparedCell:
+        cell = make(objective, 54, 0, hits, err_seg, context=ContextSettings())
+        row = row_name(objective, "paper", 54, context=True)
+        return cell.model_copy(update={"result": cell.result.model_copy(update={"row": row})})
+
+    cells = [make("L", 54, 0, 10), told("L", 12, 8.0), make("new", 54, 0, 14), told("new", 16, 6.0)]
+    rows = {(row.objective, row.context): row for row in compared_rows(cells, np.random.default_rng(0), UNKNOWN)}
+    new = rows["new", True]
+    assert new.dice_fall.value == pytest.approx(1 - 4 / 10)
+    assert new.err_seg_fall.value == pytest.approx(1 - 6 / 10)
+    assert new.dice_fall_alike.value == pytest.approx(1 - 4 / 8)
+    assert new.err_seg_fall_alike.value == pytest.approx(1 - 6 / 8)
+    assert rows["L", True].dice_fall.value == pytest.approx(1 - 8 / 10)
+    for row in (rows["L", True], rows["L", False], rows["new", False]):
+        assert np.isnan(row.dice_fall_alike.value)
+        assert np.isnan(row.err_seg_fall_alike.value)
 
 
 def test_large_budgets_come_first(make) -> None:

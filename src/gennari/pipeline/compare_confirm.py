@@ -16,7 +16,7 @@ from gennari.nets.sizes import output_spacing_um
 from gennari.pipeline.cell_work import predicted, scored
 from gennari.pipeline.compare_arena import Arena
 from gennari.pipeline.compare_cells import ComparedCell, all_compared, read_compared, write_compared
-from gennari.pipeline.compare_plans import Plan, winner
+from gennari.pipeline.compare_plans import Plan, row_name, winner
 from gennari.pipeline.compare_tuning import Trial, tuned_net
 from gennari.pipeline.context import gather
 from gennari.pipeline.section_store import SectionStore, fill_store
@@ -27,8 +27,6 @@ from gennari.sources.dataset import fingerprint, open_dataset
 from gennari.sources.documents import read_json
 
 FOLDER, VERDICT = "confirmed", "winner.json"
-CONTEXT = " context"
-"""Ends the name of a row whose sections were told of each other."""
 
 
 class Winner(BaseModel):
@@ -151,7 +149,7 @@ def _measure(
             scored(store, (name, number), labels, label_set, net.config, seconds[number])
             for number, labels in maps.items()
         ]
-        row = cell.result.row + CONTEXT if told else cell.result.row
+        row = row_name(cell.objective, cell.encoder, cell.budget, context=told is not None)
         result = cell.result.model_copy(update={"row": row, "sections": tuple(sections)})
         cells.append(cell.model_copy(update={"individual": name, "context": told, "result": result}))
     return cells[0], cells[1]

@@ -31,9 +31,9 @@ class Plan:
         return row_name(self.objective, self.encoder, self.budget)
 
 
-def row_name(objective: str, encoder: str, budget: int) -> str:
-    """Of the cells that differ by their seed alone."""
-    return f"{objective} {encoder} {budget}"
+def row_name(objective: str, encoder: str, budget: int, *, context: bool = False) -> str:
+    """Of the cells that differ by their seed alone; with `context` their sections were told of each other."""
+    return f"{objective} {encoder} {budget}{' context' if context else ''}"
 
 
 def first_stage(recipe: Comparison) -> list[Plan]:

@@ -150,9 +150,27 @@ def _page(parts: dict[str, list[ComparedRow]], document: dict[str, object], figu
         lines += ["", f"## {_title(individual)}", ""]
         lines += [f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
         lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
+        lines += _alike_lines(rows)
         gaps = {row.labels_sections: row.missing for row in rows if row.missing}
         lines += [""] + [f"With {count} sections nobody annotated {', '.join(areas)}." for count, areas in gaps.items()]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _alike_lines(rows: Sequence[ComparedRow]) -> list[str]:
+    """Where sections were told of each other: against the paper's L that has this, too."""
+    known = [row for row in rows if not np.isnan(row.dice_fall_alike.value)]
+    heads = ("objective", "encoder", "sections", "1 - Dice falls", "err_seg falls")
+    table = [
+        (
+            _label(row.objective, PAPERS_ENCODER, row.context), row.encoder, str(row.labels_sections),
+            interval(row.dice_fall_alike, 2, signed=True), interval(row.err_seg_fall_alike, 2, signed=True),
+        )
+        for row in known
+    ]  # fmt: skip
+    if not table:
+        return []
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {' | '.join(row)} |" for row in table)]
+    return ["", "The same against the paper's L with context:", "", *lines]
 
 
 def _lines_figure(parts: dict[str, list[ComparedRow]]) -> Figure:

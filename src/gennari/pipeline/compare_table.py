@@ -23,6 +23,8 @@ from gennari.pipeline.estimates import (
 from gennari.pipeline.stacks import Gathered, Stack, gather
 from gennari.recipes.comparisons import PAPERS, PAPERS_ENCODER
 
+_Both = tuple[np.ndarray, np.ndarray] | None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedRow:
@@ -36,6 +38,8 @@ class ComparedRow:
         dice: macro Dice over areas; `dice_covered` over those that the budget shows.
         paired: Dice less that of the paper's L with the same labels, on the same sections and seeds.
         dice_fall: by which share 1 - Dice is lower than with that L; `err_seg_fall` the same of err_seg.
+        dice_fall_alike: of rows with context the same against that L with context, too; unknown for others, as is
+            `err_seg_fall_alike`.
         val_dice: mean over seeds on annotated pixels of validation sections.
         err_dist_mm: mean over seeds; NaN without pre-training, as are the next three.
         seconds: mean over seeds, pre-training and fine-tuning; `pretrain_seconds` of the former. Machines differ.
@@ -58,6 +62,8 @@ class ComparedRow:
     err_seg: Estimate
     paired_err_seg: Estimate
     err_seg_fall: Estimate
+    dice_fall_alike: Estimate
+    err_seg_fall_alike: Estimate
     val_dice: float
     err_dist_mm: float
     probe_f1: float
@@ -112,10 +118,9 @@ class _Table:
         first = cells[0]
         areas = list(range(self.gathered.first_area, len(self.gathered.classes)))
         covered = [area for area in areas if self.gathered.classes[area] not in first.missing]
-        reference = self.gathered.stacks.get(row_name(PAPERS, PAPERS_ENCODER, first.budget))
         dice, error = dice_draws(stack, draws, areas), section_draws(stack.err_seg, draws)
-        both = self._both(stack, dice, reference, lambda other: dice_draws(other, draws, areas))
-        both_errors = self._both(stack, error, reference, lambda other: section_draws(other.err_seg, draws))
+        both, both_errors = self._against(False, stack, first.budget, areas)
+        alike = self._against(True, stack, first.budget, areas) if first.context else (None, None)
         return ComparedRow(
             objective=first.objective, encoder=first.encoder, budget=first.budget,
             labels_sections=first.labels_sections, missing=first.missing, individual=first.individual,
@@ -123,21 +128,38 @@ class _Table:
             dice=estimate(dice, draws),
             dice_covered=estimate(dice_draws(stack, draws, covered), draws) if covered else UNKNOWN,
             paired=summed_up(both[0] - both[1]) if both else UNKNOWN,
-            dice_fall=summed_up(fall(1 - both[0], 1 - both[1])) if both else UNKNOWN,
+            dice_fall=_dice_fall(both),
             err_seg=estimate(error, draws),
             paired_err_seg=summed_up(both_errors[0] - both_errors[1]) if both_errors else UNKNOWN,
-            err_seg_fall=summed_up(fall(*both_errors)) if both_errors else UNKNOWN,
+            err_seg_fall=_fall(both_errors),
+            dice_fall_alike=_dice_fall(alike[0]),
+            err_seg_fall_alike=_fall(alike[1]),
             val_dice=_mean([cell.val_dice for cell in cells]),
             **_of_pretraining(cells),
             seconds=_mean([cell.result.seconds for cell in cells]),
             compute=self.compute(first),
         )  # fmt: skip
 
-    def _both(self, stack: Stack, values: np.ndarray, reference: Stack | None, measure) -> tuple | None:
-        """This row's and the reference's means in each draw; None for the reference itself."""
+    def _against(self, context: bool, stack: Stack, budget: int, areas: Sequence[int]) -> tuple[_Both, _Both]:
+        """This row's and the paper's Dice in each draw, and err_seg; None for the paper's itself."""
+        reference = self.gathered.stacks.get(row_name(PAPERS, PAPERS_ENCODER, budget, context=context))
         if reference is None or reference is stack or not reference.seeds:
-            return None
-        return paired((stack, values), (reference, measure(reference)), self.draws)
+            return None, None
+        draws = self.draws
+        ours, theirs = (dice_draws(one, draws, areas) for one in (stack, reference))
+        errors, their_errors = (section_draws(one.err_seg, draws) for one in (stack, reference))
+        return (
+            paired((stack, ours), (reference, theirs), draws),
+            paired((stack, errors), (reference, their_errors), draws),
+        )
+
+
+def _dice_fall(both: _Both) -> Estimate:
+    return UNKNOWN if both is None else _fall((1 - both[0], 1 - both[1]))
+
+
+def _fall(both: _Both) -> Estimate:
+    return summed_up(fall(*both)) if both else UNKNOWN
 
 
 def _of_pretraining(cells: Sequence[ComparedCell]) -> dict[str, float]:
