@@ -13,7 +13,7 @@ from gennari.data.pixels import Normalisation
 from gennari.errors import InputError
 from gennari.execute import Report, Tick
 from gennari.nets.siamese import SiameseNet
-from gennari.nets.weights import load_siamese
+from gennari.nets.weights import load_area_unet, load_siamese
 from gennari.pipeline import compare as module
 from gennari.pipeline import compare_pretraining
 from gennari.pipeline.compare import Ask, compare
@@ -41,7 +41,10 @@ def recipe(table_recipe: Reproduction) -> Comparison:
             Objective(name="L", settings=settings),
             Objective(name="coord", settings=settings.model_copy(update={"use_distance": False})),
         ),
-        beside=(Objective(name="random-encoder", settings=settings, trained=False),),
+        beside=(
+            Objective(name="random-encoder", settings=settings, trained=False),
+            Objective(name="L-frozen", settings=settings, taught_as="L", frozen=True),
+        ),
         encoders=(Encoder(name="paper", texture=table_recipe.experiment.texture),),
         budgets=(ALL_SECTIONS, 2),
         first_budgets=(ALL_SECTIONS,),
@@ -76,7 +79,7 @@ def _cells(root: Path) -> dict[tuple[str, int, int], ComparedCell]:
 def test_stages_make_their_cells(made: Path) -> None:
     cells = _cells(made)
     second = set(product(("none", "L", "coord"), (ALL_SECTIONS, 2), (0, 1)))
-    assert set(cells) == second | {("random-encoder", ALL_SECTIONS, 0)}
+    assert set(cells) == second | {(name, ALL_SECTIONS, 0) for name in ("random-encoder", "L-frozen")}
     assert {cell.labels_sections for cell in cells.values() if cell.budget == ALL_SECTIONS} == {4}
     assert {cell.labels_sections for cell in cells.values() if cell.budget == 2} == {2}
 
@@ -94,13 +97,30 @@ def test_what_is_known_of_a_pre_training_stands_in_its_cells(made: Path) -> None
     assert cells["coord", 2, 0].pretrained != learned
 
 
+def test_a_frozen_network_keeps_what_it_was_taught_and_is_taught_once(made: Path) -> None:
+    work, cells = made / "work" / "compare", _cells(made)
+    assert not (work / "pretext" / "L-frozen-paper-0").exists()
+    frozen = cells["L-frozen", ALL_SECTIONS, 0]
+    assert frozen.pretrained == cells["L", ALL_SECTIONS, 0].pretrained
+    taught = load_siamese(work / "pretext" / "L-paper-0" / "weights.safetensors", "paper").texture.state_dict()
+
+    def changed(name: str) -> bool:
+        (path,) = (work / "finetune").glob(f"{name}-paper-111-0-rate-{frozen.result.rate}/weights.safetensors")
+        tuned = load_area_unet(path, "paper")
+        assert tuned.decoder == ("light" if name == "L-frozen" else "unet")
+        return any((tuned.texture.state_dict()[key] != value).any() for key, value in taught.items())
+
+    assert not changed("L-frozen")
+    assert changed("L")
+
+
 def test_all_cells_are_measured_on_the_same_sections(made: Path) -> None:
     places = {tuple((s.brain, s.section) for s in cell.result.sections) for cell in _cells(made).values()}
     assert len(places) == 1
 
 
 def test_the_rate_is_the_best_on_validation_sections_for_the_paper_or_for_none(made: Path) -> None:
-    for name, users in (("none", {"none"}), ("L", {"L", "coord", "random-encoder"})):
+    for name, users in (("none", {"none"}), ("L", {"L", "coord", "random-encoder", "L-frozen"})):
         tried = [json.loads(path.read_text()) for path in (made / "compare" / "rates").glob(f"{name}-*.json")]
         assert len(tried) == 2
         best = max(tried, key=lambda one: one["val_dice"])["rate"]
@@ -112,9 +132,9 @@ def test_table_and_figure_stand_beside_the_cells(made: Path) -> None:
     document = json.loads((made / "compare.json").read_text())
     assert document["winner"]["objective"] in ("L", "coord")
     assert document["confirmed"] is None
-    assert len(document["cells"]) == 7
+    assert len(document["cells"]) == 8
     assert (made / "compare.png").read_bytes().startswith(b"\x89PNG")
-    assert (made / "compare.csv").read_text().count("\n") == 8
+    assert (made / "compare.csv").read_text().count("\n") == 9
     assert "phantom" in (made / "compare.md").read_text()
 
 

@@ -10,7 +10,8 @@ from gennari.pipeline.cell_work import lengthened
 from gennari.pipeline.cells import CellResult
 from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, Pretrained, read_compared, write_compared
 from gennari.pipeline.compare_compute import compute_over_papers
-from gennari.pipeline.compare_plans import row_name
+from gennari.pipeline.compare_plans import Plan, row_name
+from gennari.pipeline.compare_pretraining import pretraining_of
 from gennari.pipeline.compare_table import ComparedRow, compared_rows
 from gennari.pipeline.compute import finetune_flop, patches_flop
 from gennari.recipes.comparisons import COMPARISONS
@@ -156,6 +157,23 @@ def test_a_fine_tuning_that_is_longer_keeps_its_phases_and_rates() -> None:
     assert lengthened(stepped, 0.5).phases[0].halve_at == (50, 250)
 
 
+def test_what_is_left_frozen_is_taught_as_another_objective_is_and_its_cost_is_not_told(make) -> None:
+    recipe = COMPARISONS["small"]
+    frozen = [one for one in recipe.beside if one.frozen]
+    assert [one.taught_as for one in frozen] == ["random-encoder", "L", "soft-contrast-short"]
+    for one in frozen:
+        assert one.taught_as is not None
+        other = recipe.objective(one.taught_as)
+        same = {"name": other.name, "frozen": False, "taught_as": None, "steps_factor": other.steps_factor}
+        assert one.model_copy(update=same) == other
+        assert pretraining_of(recipe, Plan(one.name, "paper", 11, 1)) == (other.name, "paper", 1)
+    assert pretraining_of(recipe, Plan("L", "paper", 11, 1)) == ("L", "paper", 1)
+    assert pretraining_of(recipe, Plan("none-long", "paper", 11, 1)) is None
+    compute = compute_over_papers(recipe, [make("L", 111, 0, 10)])
+    assert np.isnan(compute(make("L-frozen", 111, 0, 10)))
+    assert compute(make("L", 111, 0, 10)) == 1
+
+
 def test_what_came_later_leaves_the_hashes_of_objectives_as_they_were() -> None:
     recipe = COMPARISONS["small"]
     assert "steps_factor" not in recipe.objective("L").words
@@ -165,3 +183,5 @@ def test_what_came_later_leaves_the_hashes_of_objectives_as_they_were() -> None:
     assert whole is not None
     assert half == whole.model_copy(update={"epochs": 1})
     assert recipe.objective("none-long").steps_factor == 5
+    assert "frozen" not in recipe.objective("L").words
+    assert '"frozen":true,"taught_as":"L"' in recipe.objective("L-frozen").words

@@ -12,7 +12,8 @@ from gennari.recipes.comparisons import PAPERS, PAPERS_ENCODER, Comparison
 def compute_over_papers(recipe: Comparison, cells: Sequence[ComparedCell]) -> Callable[[ComparedCell], float]:
     """What gives the operations of a cell, pre-training and fine-tuning, over those of the paper's L.
 
-    NaN for objectives that the recipe does not know, and as long as there is no cell of the paper's L.
+    NaN for objectives that the recipe does not know or that leave features frozen, and as long as there is no cell of
+    the paper's L.
     """
     known: dict[tuple[str, str], float] = {}
 
@@ -31,6 +32,8 @@ def _operations(recipe: Comparison, cell: ComparedCell) -> float:
     try:
         objective, texture = recipe.objective(cell.objective), recipe.encoder(cell.encoder).texture
     except InputError:  # a cell of an earlier recipe stays in the table
+        return float("nan")
+    if objective.frozen:  # features are neither changed nor gone back through: not what is counted below
         return float("nan")
     passes = cell.pretrained.patch_passes if cell.pretrained else 0
     settings = lengthened(recipe.base.experiment.finetune, objective.steps_factor)

@@ -11,9 +11,9 @@ from gennari.errors import InputError
 from gennari.execute import Report, run_tasks
 from gennari.pipeline.compare_arena import Arena, areas_shown, prepare
 from gennari.pipeline.compare_budgets import uncovered
-from gennari.pipeline.compare_cells import read_compared, write_compared
+from gennari.pipeline.compare_cells import Pretrained, read_compared, write_compared
 from gennari.pipeline.compare_plans import Plan, rate_of
-from gennari.pipeline.compare_pretraining import Pretraining, pretrain_by
+from gennari.pipeline.compare_pretraining import pretrain_by, pretraining_of
 from gennari.pipeline.compare_tuning import Trial, Tuned, cell_of, key_of, run_trial
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
@@ -63,16 +63,15 @@ class Maker:
         bare = {plan: cell for plan, cell in cells.items() if cell.pretrained and cell.pretrained.borders is None}
         self._pretrain(list(bare))
         for plan, cell in bare.items():
-            known = pretrain_by(self.arena, (plan.objective, plan.encoder, plan.seed))
-            write_compared(self._path(plan), cell.model_copy(update={"pretrained": known}))
+            write_compared(self._path(plan), cell.model_copy(update={"pretrained": self._pretrained(plan)}))
+
+    def _pretrained(self, plan: Plan) -> Pretrained | None:
+        task = pretraining_of(self.arena.recipe, plan)
+        return pretrain_by(self.arena, task) if task else None
 
     def _pretrain(self, plans: Sequence[Plan]) -> None:
         recipe = self.arena.recipe
-        wanted: dict[Pretraining, None] = {}
-        for plan in plans:
-            objective = recipe.objective(plan.objective)
-            if objective.settings is not None:
-                wanted[plan.objective, plan.encoder, plan.seed] = None
+        wanted = dict.fromkeys(task for plan in plans if (task := pretraining_of(recipe, plan)))
         for name in dict.fromkeys(name for name, _, _ in wanted):
             prepare(self.arena, recipe.objective(name), self.tick)
         run_tasks(
@@ -104,9 +103,7 @@ class Maker:
         )  # fmt: skip
 
     def _keep(self, trial: Trial, tuned: Tuned) -> None:
-        plan, recipe = trial.plan, self.arena.recipe
-        taught = recipe.objective(plan.objective).settings is not None
-        pretrained = pretrain_by(self.arena, (plan.objective, plan.encoder, plan.seed)) if taught else None
+        plan, pretrained = trial.plan, self._pretrained(trial.plan)
         write_compared(self._path(plan), cell_of(self.arena, trial, tuned, pretrained, self._uncovered(plan.budget)))
 
     def _uncovered(self, budget: int) -> list[str]:

@@ -13,9 +13,11 @@ from gennari.nets.weights import load_siamese
 from gennari.pipeline.compare_arena import Arena, near_for, set_for
 from gennari.pipeline.compare_borders import border_signal
 from gennari.pipeline.compare_cells import BorderSignal, Pretrained
+from gennari.pipeline.compare_plans import Plan
 from gennari.pipeline.pretext_sets import patches_in, set_of_run
 from gennari.pipeline.probing import probe_f1
 from gennari.pipeline.reproduction import Work, save_untrained
+from gennari.recipes.comparisons import Comparison
 from gennari.sampling.near import patches_run
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
@@ -26,6 +28,12 @@ from gennari.train.settings import PretrainSettings
 
 Pretraining = tuple[str, str, int]
 """Objective, encoder, seed."""
+
+
+def pretraining_of(recipe: Comparison, plan: Plan) -> Pretraining | None:
+    """The pre-training that a planned cell starts from; None without any."""
+    objective = recipe.objective(plan.objective)
+    return None if objective.settings is None else (objective.taught_as or objective.name, plan.encoder, plan.seed)
 
 
 def weights_of(arena: Arena, task: Pretraining) -> Path:

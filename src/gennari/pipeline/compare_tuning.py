@@ -18,7 +18,7 @@ from gennari.pipeline.cells import CellResult
 from gennari.pipeline.compare_arena import Arena
 from gennari.pipeline.compare_cells import ComparedCell, Pretrained
 from gennari.pipeline.compare_plans import Plan
-from gennari.pipeline.compare_pretraining import weights_of
+from gennari.pipeline.compare_pretraining import pretraining_of, weights_of
 from gennari.pipeline.scoring import SectionResult
 from gennari.sources.atomic import write_json
 from gennari.sources.documents import read_json
@@ -103,9 +103,8 @@ def _folder(arena: Arena, trial: Trial) -> Path:
 def _train(arena: Arena, trial: Trial) -> _Trained:
     plan, out, began = trial.plan, _folder(arena, trial), time.monotonic()
     work, told = arena.work, out / "training.json"
-    init = None
-    if arena.recipe.objective(plan.objective).settings is not None:
-        init = weights_of(arena, (plan.objective, plan.encoder, plan.seed))
+    task = pretraining_of(arena.recipe, plan)
+    init = weights_of(arena, task) if task else None
     sections = [work.store.labelled(*place) for place in arena.subsets[plan.budget]]
     done = finetune(
         _settings(arena, trial), arena.recipe.encoder(plan.encoder).texture, sections, work.normalisation, init, out,
@@ -119,8 +118,9 @@ def _train(arena: Arena, trial: Trial) -> _Trained:
 
 def _settings(arena: Arena, trial: Trial) -> FinetuneSettings:
     settings = with_rate(arena.work.recipe.experiment.finetune, trial.rate)
-    factor = arena.recipe.objective(trial.plan.objective).steps_factor
-    return lengthened(settings, factor).model_copy(update={"seed": trial.plan.seed})
+    objective = arena.recipe.objective(trial.plan.objective)
+    control = {"freeze_texture": True, "decoder": "light"} if objective.frozen else {}
+    return lengthened(settings, objective.steps_factor).model_copy(update={"seed": trial.plan.seed, **control})
 
 
 def key_of(arena: Arena, plan: Plan) -> str:

@@ -1,6 +1,6 @@
 """What pre-trainings are compared with: objectives, encoders, label budgets, by size."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -30,6 +30,8 @@ class Objective(BaseModel):
         permuted: each patch gets the targets of another one (a control).
         trained: False leaves random weights with batch norm statistics of the patches (a control).
         steps_factor: times the recipe's steps of fine-tuning: time that a shorter pre-training saves.
+        frozen: features stay as pre-training left them, and a light decoder reads them (a control).
+        taught_as: name of the objective whose pre-trained weights it takes; its settings are that one's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,11 +43,15 @@ class Objective(BaseModel):
     permuted: bool = False
     trained: bool = True
     steps_factor: PositiveFloat = 1.0
+    frozen: bool = False
+    taught_as: str | None = None
 
     @property
     def words(self) -> str:
         """All of it as JSON, for hashes; what came later and says nothing is left out, so that these stay."""
-        return self.model_dump_json(exclude={"steps_factor"} if self.steps_factor == 1 else None)
+        fields = type(self).model_fields
+        later = ("steps_factor", "frozen", "taught_as")
+        return self.model_dump_json(exclude={name for name in later if getattr(self, name) == fields[name].default})
 
 
 class Encoder(BaseModel):
@@ -137,25 +143,36 @@ def _objectives(base: PretrainSettings) -> tuple[Objective, ...]:
     return tuple(found.values())
 
 
-def _beside(base: PretrainSettings) -> tuple[Objective, ...]:
-    return (
+def _beside(base: PretrainSettings, objectives: Sequence[Objective]) -> tuple[Objective, ...]:
+    plain = base.model_copy(update={"augmentation": base.augmentation.model_copy(update={"gain": 0.0, "gamma": 0.0})})
+    own = (
         Objective(name=f"{UNTRAINED}-long", steps_factor=5.0),  # what L costs in all, spent on fine-tuning
         Objective(name="L-crossing", settings=base, crossing=True),
+        Objective(name="L-individuals-plain", settings=plain, patches="individuals"),  # stain is left as it is
         Objective(name="random-encoder", settings=base, trained=False),
         Objective(name="permuted-targets", settings=base, permuted=True),
         Objective(name="one-cytoarchitecture", settings=base, patches="one-cytoarchitecture"),
     )
+    known = {one.name: one for one in (*objectives, *own)}
+    frozen = (
+        known[name].model_copy(
+            update={"name": f"{name}-frozen", "taught_as": name, "frozen": True, "steps_factor": 1.0}
+        )
+        for name in ("random-encoder", PAPERS, "soft-contrast-short")
+    )
+    return (*own, *frozen)
 
 
 def _comparison(base: Reproduction, **changes: object) -> Comparison:
     pretrain, texture = base.experiment.pretrain, base.experiment.texture
+    objectives = _objectives(pretrain)
     residual = texture.model_copy(update={"encoder": "residual", "pooling": "global"})
     return Comparison.model_validate(
         {
             "name": base.name,
             "base": base,
-            "objectives": _objectives(pretrain),
-            "beside": _beside(pretrain),
+            "objectives": objectives,
+            "beside": _beside(pretrain, objectives),
             "encoders": (
                 Encoder(name=PAPERS_ENCODER, texture=texture),
                 Encoder(name="residual", texture=residual),
