@@ -15,9 +15,9 @@ from gennari.execute import Report, Tick
 from gennari.nets.siamese import SiameseNet
 from gennari.nets.weights import load_area_unet, load_siamese
 from gennari.pipeline import compare as module
-from gennari.pipeline import compare_pretraining
+from gennari.pipeline import compare_atlas, compare_pretraining
 from gennari.pipeline.compare import Ask, compare
-from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, all_compared
+from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, all_compared, write_compared
 from gennari.pipeline.compare_confirm import confirmed
 from gennari.pipeline.compare_results import ComparedResults
 from gennari.pipeline.making import make_phantom_of
@@ -79,7 +79,7 @@ def _cells(root: Path) -> dict[tuple[str, int, int], ComparedCell]:
 def test_stages_make_their_cells(made: Path) -> None:
     cells = _cells(made)
     second = set(product(("none", "L", "coord"), (ALL_SECTIONS, 2), (0, 1)))
-    assert set(cells) == second | {(name, ALL_SECTIONS, 0) for name in ("random-encoder", "L-frozen")}
+    assert set(cells) == second | {(name, ALL_SECTIONS, 0) for name in ("random-encoder", "L-frozen", "atlas-alone")}
     assert {cell.labels_sections for cell in cells.values() if cell.budget == ALL_SECTIONS} == {4}
     assert {cell.labels_sections for cell in cells.values() if cell.budget == 2} == {2}
 
@@ -128,13 +128,35 @@ def test_the_rate_is_the_best_on_validation_sections_for_the_paper_or_for_none(m
     assert len(list((made / "compare" / "rates").glob("*.json"))) == 4
 
 
+def test_the_atlas_alone_stands_beside_all_seeds_and_is_measured_once(
+    made: Path, table_dataset: Path, monkeypatch
+) -> None:
+    document = json.loads((made / "compare.json").read_text())
+    (row,) = [row for row in document["cells"] if row["objective"] == "atlas-alone"]
+    (papers,) = [row for row in document["cells"] if (row["objective"], row["budget"]) == ("L", ALL_SECTIONS)]
+    assert row["paired"] == pytest.approx(row["dice"] - papers["dice"]), "both seeds of the paper's"
+    assert row["val_dice"] is row["compute"] is None
+    assert "| atlas-alone | – | 4 | 1 |" in (made / "compare.md").read_text()
+    monkeypatch.setattr(compare_atlas, "atlas_results", None)
+    _compare(table_dataset, made, stages=(4,))
+    path = made / "compare" / "atlas-alone.json"
+    kept = path.read_text()
+    cell = ComparedCell.model_validate_json(kept)
+    write_compared(path, cell.model_copy(update={"result": cell.result.model_copy(update={"key": "other"})}))
+    try:
+        with pytest.raises(InputError, match="was on another"):
+            _compare(table_dataset, made, stages=(4,))
+    finally:
+        path.write_text(kept)
+
+
 def test_table_and_figure_stand_beside_the_cells(made: Path) -> None:
     document = json.loads((made / "compare.json").read_text())
     assert document["winner"]["objective"] in ("L", "coord")
     assert document["confirmed"] is None
-    assert len(document["cells"]) == 8
+    assert len(document["cells"]) == 9
     assert (made / "compare.png").read_bytes().startswith(b"\x89PNG")
-    assert (made / "compare.csv").read_text().count("\n") == 9
+    assert (made / "compare.csv").read_text().count("\n") == 10
     assert "phantom" in (made / "compare.md").read_text()
 
 
@@ -169,6 +191,8 @@ def test_border_signals_are_added_to_what_was_finished_without_them(
     assert len(prepared) == 2
     for key, cell in _cells(root).items():
         known = cell.pretrained
+        if key[0] == "atlas-alone":
+            continue
         if key[0] != "L":
             assert cell == before[key]
             continue

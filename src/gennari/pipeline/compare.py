@@ -8,6 +8,7 @@ import numpy as np
 
 from gennari.execute import Report, usable_cores
 from gennari.pipeline.compare_arena import Arena, areas_shown
+from gennari.pipeline.compare_atlas import keep_atlas_alone
 from gennari.pipeline.compare_borders import prepare_borders
 from gennari.pipeline.compare_budgets import nested_subset
 from gennari.pipeline.compare_cells import all_compared
@@ -41,7 +42,7 @@ class Ask:
     Attributes:
         preset: name of the recipe.
         stages: 1: every objective on few budgets; 2: the best on all budgets and seeds; 3: other encoders for
-            the winner; 4: controls.
+            the winner; 4: controls, the atlas alone among them.
         objectives: instead of stages: these, with the paper's encoder, on all budgets and seeds; the winner, too, is
             then one of these.
         budgets: of these objectives, instead of all.
@@ -86,6 +87,8 @@ def compare(dataset: Path, out: Path, results: Path, ask: Ask, tick: Report) -> 
         maker = Maker(arena=arena, results=results, workers=workers, tick=tick)
         for plans in _plans(ask, recipe, results):
             maker.make(plans)
+        if 4 in ask.stages and not ask.objectives:
+            keep_atlas_alone(arena, results)
         if ask.sealed is not None:
             confirm(arena, ask.sealed, results, ask.objectives, workers, tick)
     rng = np.random.default_rng(recipe.base.experiment.seed)

@@ -91,6 +91,11 @@ def _crossing_run(work: Work) -> Run:
     return create_run(work.root / "sources" / CROSSING, work.dataset.root, changed)
 
 
+def geometry_of(arena: Arena) -> str:
+    """Of the brains, as the cells name it."""
+    return "+".join(dict.fromkeys(brain.manifest.geometry for brain in arena.work.dataset.brains()))
+
+
 def areas_shown(work: Work, places: Sequence[Place]) -> dict[Place, frozenset[int]]:
     """Areas annotated on each section, as class indices: what an annotator would know, not the truth."""
     first, shown = work.dataset.label_set.first_area, {}

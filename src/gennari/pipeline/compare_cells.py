@@ -58,6 +58,7 @@ class ComparedCell(BaseModel):
     """One fine-tuning of a comparison.
 
     Attributes:
+        encoder: empty where there is none, as for the atlas alone.
         budget: as asked for; `labels_sections` are those learned from.
         missing: areas that no section of the budget shows.
         val_dice: over areas, on annotated pixels of validation sections: what winners are chosen by.

@@ -110,7 +110,7 @@ _HEADS = (
 
 def _cells(row: ComparedRow) -> tuple[str, ...]:
     return (
-        _label(row.objective, PAPERS_ENCODER, row.context), row.encoder, str(row.labels_sections),
+        _label(row.objective, PAPERS_ENCODER, row.context), row.encoder or "–", str(row.labels_sections),
         str(len(row.seeds)), interval(row.dice, 3),
         interval(row.paired, 3, signed=True), interval(row.dice_fall, 2, signed=True), interval(row.err_seg, 2),
         interval(row.paired_err_seg, 2, signed=True), number(row.val_dice, 3), number(row.err_dist_mm, 1),
@@ -184,7 +184,7 @@ def _lines_figure(parts: dict[str, list[ComparedRow]]) -> Figure:
         whole = {kind: lines for kind, lines in own.items() if len(lines) == most}
         known = [kind for name in (UNTRAINED, PAPERS) if (kind := (name, PAPERS_ENCODER, False)) in whole]
         others = sorted(
-            (kind for kind in whole if kind not in known),
+            (kind for kind in whole if kind not in known and kind[1]),  # what learned nothing has no line
             key=lambda kind: -np.mean([row.val_dice for row in whole[kind]]),
         )
         panels[_title(individual)] = [
@@ -230,7 +230,8 @@ def _differences_figure(parts: dict[str, list[ComparedRow]]) -> Figure | None:
 
 
 def _label(objective: str, encoder: str, context: bool) -> str:
-    return (objective if encoder == PAPERS_ENCODER else f"{objective}, {encoder}") + (AND_CONTEXT if context else "")
+    named = objective if encoder in (PAPERS_ENCODER, "") else f"{objective}, {encoder}"
+    return named + (AND_CONTEXT if context else "")
 
 
 def _title(individual: str) -> str:

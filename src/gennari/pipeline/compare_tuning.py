@@ -15,7 +15,7 @@ from gennari.nets.area_unet import AreaUNet
 from gennari.nets.weights import load_area_unet
 from gennari.pipeline.cell_work import judged_by_annotations, lengthened, measured, tail_of, with_rate
 from gennari.pipeline.cells import CellResult
-from gennari.pipeline.compare_arena import Arena
+from gennari.pipeline.compare_arena import Arena, geometry_of
 from gennari.pipeline.compare_cells import ComparedCell, Pretrained
 from gennari.pipeline.compare_plans import Plan
 from gennari.pipeline.compare_pretraining import pretraining_of, weights_of
@@ -141,9 +141,8 @@ def cell_of(
 ) -> ComparedCell:
     """The cell of a tested trial."""
     plan, label_set = trial.plan, arena.work.dataset.label_set
-    geometries = dict.fromkeys(brain.manifest.geometry for brain in arena.work.dataset.brains())
     result = CellResult(
-        row=plan.row, seed=plan.seed, split="blocks", geometry="+".join(geometries), rate=trial.rate,
+        row=plan.row, seed=plan.seed, split="blocks", geometry=geometry_of(arena), rate=trial.rate,
         key=key_of(arena, plan), patches=pretrained.patches if pretrained else 0, iterations=tuned.iterations,
         distance=None, loss_tail=tuned.loss_tail, sections=tuned.sections,
         seconds=tuned.seconds + (pretrained.seconds if pretrained else 0), classes=label_set.names,
