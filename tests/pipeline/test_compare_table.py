@@ -159,10 +159,13 @@ def test_a_fine_tuning_that_is_longer_keeps_its_phases_and_rates() -> None:
 
 def test_what_is_left_frozen_is_taught_as_another_objective_is_and_its_cost_is_not_told(make) -> None:
     recipe = COMPARISONS["small"]
-    frozen = [one for one in recipe.beside if one.frozen]
-    assert [one.taught_as for one in frozen] == ["random-encoder", "L", "soft-contrast-short"]
-    for one in frozen:
-        assert one.taught_as is not None
+    frozen = [one.taught_as for one in recipe.beside if one.frozen]
+    assert frozen == ["random-encoder", "L", "soft-contrast-short"]
+    long = {one.taught_as: one.steps_factor for one in recipe.beside if one.taught_as and not one.frozen}
+    assert long == {name: recipe.objective("none-long").steps_factor for name in ("L", "soft-contrast-short")}
+    for one in recipe.beside:
+        if one.taught_as is None:
+            continue
         other = recipe.objective(one.taught_as)
         same = {"name": other.name, "frozen": False, "taught_as": None, "steps_factor": other.steps_factor}
         assert one.model_copy(update=same) == other

@@ -154,13 +154,19 @@ def _beside(base: PretrainSettings, objectives: Sequence[Objective]) -> tuple[Ob
         Objective(name="one-cytoarchitecture", settings=base, patches="one-cytoarchitecture"),
     )
     known = {one.name: one for one in (*objectives, *own)}
-    frozen = (
-        known[name].model_copy(
-            update={"name": f"{name}-frozen", "taught_as": name, "frozen": True, "steps_factor": 1.0}
-        )
-        for name in ("random-encoder", PAPERS, "soft-contrast-short")
+
+    def again(name: str, ending: str, **changes: object) -> Objective:
+        return known[name].model_copy(update={"name": f"{name}-{ending}", "taught_as": name, **changes})
+
+    return (
+        *own,
+        # fine-tuned as long as "none-long": is what is taught still worth something to a network that has all time?
+        *(again(name, "long", steps_factor=5.0) for name in (PAPERS, "soft-contrast-short")),
+        *(
+            again(name, "frozen", frozen=True, steps_factor=1.0)
+            for name in ("random-encoder", PAPERS, "soft-contrast-short")
+        ),
     )
-    return (*own, *frozen)
 
 
 def _comparison(base: Reproduction, **changes: object) -> Comparison:
