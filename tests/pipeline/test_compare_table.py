@@ -1,6 +1,7 @@
 """Rows of a comparison from cells made up by hand: means, paired differences, falls."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, Pretraine
 from gennari.pipeline.compare_compute import compute_over_papers
 from gennari.pipeline.compare_plans import Plan, row_name
 from gennari.pipeline.compare_pretraining import pretraining_of
+from gennari.pipeline.compare_results import write_comparison
 from gennari.pipeline.compare_table import ComparedRow, compared_rows
 from gennari.pipeline.compute import finetune_flop, patches_flop
 from gennari.recipes.comparisons import COMPARISONS
@@ -78,6 +80,34 @@ def test_rows_with_context_are_told_against_the_papers_loss_without_and_with_it(
     for row in (rows["L", True], rows["L", False], rows["new", False]):
         assert np.isnan(row.dice_fall_alike.value)
         assert np.isnan(row.err_seg_fall_alike.value)
+
+
+def test_differences_can_be_to_another_objective(make) -> None:
+    cells = [make("L", 54, 0, 10), make("none-long", 54, 0, 12, 8.0), make("new", 54, 0, 15, 6.0)]
+    rows = compared_rows(cells, np.random.default_rng(0), UNKNOWN, "none-long")
+    new = _row(rows, "new", 54)
+    assert new.paired.value == pytest.approx(0.15)
+    assert new.dice_fall.value == pytest.approx(1 - 5 / 8)
+    assert new.err_seg_fall.value == pytest.approx(1 - 6 / 8)
+    assert _row(rows, "L", 54).paired.value == pytest.approx(-0.1)
+    assert np.isnan(_row(rows, "none-long", 54).paired.value)
+
+
+def test_the_page_stands_beside_the_long_unpre_trained_network_where_it_was_made(make, tmp_path: Path) -> None:
+    cells = [make("L", 111, 0, 10), make("new", 111, 0, 15), make("new", 11, 0, 15), make("new", 111, 1, 15)]
+    told = tmp_path / "compare.md"
+
+    def page_of(*more: ComparedCell) -> str:
+        for cell in (*cells, *more):
+            write_compared(tmp_path / "compare" / f"{cell.result.row}-{cell.result.seed}.json", cell)
+        write_comparison(tmp_path / "compare", COMPARISONS["small"], np.random.default_rng(0))
+        return told.read_text()
+
+    assert "Against `none-long`" not in page_of()
+    table = page_of(make("none-long", 111, 0, 12)).split("Against `none-long`")[1]
+    lines = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert [line.split(" | ")[0] for line in lines] == ["| L", "| new"], "of the same budget"
+    assert "| 111 | 1 | – | +0.38 [+0.38, +0.38] |" in lines[1], "of the same seed"
 
 
 def test_large_budgets_come_first(make) -> None:

@@ -13,18 +13,16 @@ from gennari.errors import InputError
 from gennari.pipeline.compare_cells import ComparedCell, all_compared
 from gennari.pipeline.compare_compute import compute_over_papers
 from gennari.pipeline.compare_confirm import confirmed
+from gennari.pipeline.compare_page import HELD_OUT, label, page, table_lines, title
 from gennari.pipeline.compare_plans import winner
 from gennari.pipeline.compare_table import ComparedRow, compared_rows
 from gennari.pipeline.estimates import UNKNOWN
-from gennari.pipeline.table_words import interval, number
-from gennari.recipes.comparisons import PAPERS, PAPERS_ENCODER, UNTRAINED, Comparison
+from gennari.recipes.comparisons import PAPERS, PAPERS_ENCODER, UNTRAINED, UNTRAINED_LONG, Comparison
 from gennari.report.compare_figures import LabelCurve, labels_figure
 from gennari.report.style import to_png
 from gennari.report.table_figures import ForestPanel, forest
 from gennari.sources.atomic import atomic_path, write_json, write_text
 
-HELD_OUT = "held-out"
-AND_CONTEXT = " + context"
 SHOWN = 4
 """Lines beside the known two; the others stand in the table and among the differences."""
 
@@ -59,9 +57,12 @@ def write_comparison(results: Path, recipe: Comparison, rng: np.random.Generator
         raise InputError(f"a comparison needs at least one finished cell, but {results} has none; give stages to make")
     sealed = confirmed(results)
     compute = compute_over_papers(recipe, cells)
-    parts = {HELD_OUT: compared_rows(_in_order(cells, recipe), rng, compute)}
+    of = {HELD_OUT: _in_order(cells, recipe)}
     if sealed is not None and sealed[1]:
-        parts[sealed[0].individual] = compared_rows(_in_order(sealed[1], recipe), rng, compute)
+        of[sealed[0].individual] = _in_order(sealed[1], recipe)
+    parts = {individual: compared_rows(own, rng, compute) for individual, own in of.items()}
+    beside = {name: _beside_long(own) for name, own in of.items()}
+    long = {name: compared_rows(own, rng, compute, UNTRAINED_LONG) for name, own in beside.items() if own}
     rows = [row for part in parts.values() for row in part]
     document: dict[str, object] = {
         "winner": _winner(recipe, cells),
@@ -76,8 +77,8 @@ def write_comparison(results: Path, recipe: Comparison, rng: np.random.Generator
     paths = tuple(results.with_name(f"{results.name}.{ending}") for ending in ("json", "csv", "md"))
     write_json(paths[0], document)
     write_text(paths[1], _csv([row.document() for row in rows]))
-    write_text(paths[2], _page(parts, document, [path.name for path in drawn]))
-    return ComparedResults(table="\n".join(_lines(rows)), document=document, paths=(*paths, *drawn))
+    write_text(paths[2], page(parts, long, document, [path.name for path in drawn]))
+    return ComparedResults(table="\n".join(table_lines(rows)), document=document, paths=(*paths, *drawn))
 
 
 def _in_order(cells: Sequence[ComparedCell], recipe: Comparison) -> list[ComparedCell]:
@@ -93,6 +94,12 @@ def _in_order(cells: Sequence[ComparedCell], recipe: Comparison) -> list[Compare
     return sorted(cells, key=place)
 
 
+def _beside_long(cells: Sequence[ComparedCell]) -> list[ComparedCell]:
+    """The long unpre-trained network's cells, and those of the same seeds and budgets."""
+    known = {(cell.budget, cell.result.seed) for cell in cells if cell.objective == UNTRAINED_LONG}
+    return [cell for cell in cells if (cell.budget, cell.result.seed) in known]
+
+
 def _winner(recipe: Comparison, cells: Sequence[ComparedCell]) -> dict[str, str] | None:
     """By validation sections; None as long as stages are unfinished."""
     try:
@@ -102,29 +109,6 @@ def _winner(recipe: Comparison, cells: Sequence[ComparedCell]) -> dict[str, str]
     return {"objective": objective, "encoder": encoder}
 
 
-_HEADS = (
-    "objective", "encoder", "sections", "seeds", "Dice (areas)", "less L's", "1 - Dice falls", "err_seg", "less L's",
-    "val Dice", "err_dist mm", "probe F1", "border AUROC", "pre-training s", "compute, L = 1",
-)  # fmt: skip
-
-
-def _cells(row: ComparedRow) -> tuple[str, ...]:
-    return (
-        _label(row.objective, PAPERS_ENCODER, row.context), row.encoder or "–", str(row.labels_sections),
-        str(len(row.seeds)), interval(row.dice, 3),
-        interval(row.paired, 3, signed=True), interval(row.dice_fall, 2, signed=True), interval(row.err_seg, 2),
-        interval(row.paired_err_seg, 2, signed=True), number(row.val_dice, 3), number(row.err_dist_mm, 1),
-        number(row.probe_f1, 3), number(row.border_auroc_partial, 3), number(row.pretrain_seconds, 0),
-        number(row.compute, 2),
-    )  # fmt: skip
-
-
-def _lines(rows: Sequence[ComparedRow]) -> list[str]:
-    table = [_HEADS, *(_cells(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
-
-
 def _csv(documents: Sequence[dict[str, object]]) -> str:
     buffer = io.StringIO()
     columns = [name for name, value in documents[0].items() if not isinstance(value, list | tuple)]
@@ -132,45 +116,6 @@ def _csv(documents: Sequence[dict[str, object]]) -> str:
     writer.writeheader()
     writer.writerows(documents)
     return buffer.getvalue()
-
-
-def _page(parts: dict[str, list[ComparedRow]], document: dict[str, object], figures: Sequence[str]) -> str:
-    lines = [
-        "# Ways to pre-train, compared",
-        "",
-        "Written by `gennari compare`; every number is of a **phantom** (synthetic brains). Intervals are the middle "
-        "95 % over brains, sections and seeds; differences are to the paper's L with the same labels, on the same "
-        "sections and seeds. Winners are chosen on annotated pixels of validation sections alone.",
-        "",
-        *(line for name in figures for line in (f"![{name}]({name})", "")),
-        f"Winner by validation: {document['winner'] or 'stages are not finished'}; confirmed: "
-        f"{document['confirmed'] or 'not yet'}.",
-    ]
-    for individual, rows in parts.items():
-        lines += ["", f"## {_title(individual)}", ""]
-        lines += [f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
-        lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
-        lines += _alike_lines(rows)
-        gaps = {row.labels_sections: row.missing for row in rows if row.missing}
-        lines += [""] + [f"With {count} sections nobody annotated {', '.join(areas)}." for count, areas in gaps.items()]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _alike_lines(rows: Sequence[ComparedRow]) -> list[str]:
-    """Where sections were told of each other: against the paper's L that has this, too."""
-    known = [row for row in rows if not np.isnan(row.dice_fall_alike.value)]
-    heads = ("objective", "encoder", "sections", "1 - Dice falls", "err_seg falls")
-    table = [
-        (
-            _label(row.objective, PAPERS_ENCODER, row.context), row.encoder, str(row.labels_sections),
-            interval(row.dice_fall_alike, 2, signed=True), interval(row.err_seg_fall_alike, 2, signed=True),
-        )
-        for row in known
-    ]  # fmt: skip
-    if not table:
-        return []
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {' | '.join(row)} |" for row in table)]
-    return ["", "The same against the paper's L with context:", "", *lines]
 
 
 def _lines_figure(parts: dict[str, list[ComparedRow]]) -> Figure:
@@ -187,9 +132,9 @@ def _lines_figure(parts: dict[str, list[ComparedRow]]) -> Figure:
             (kind for kind in whole if kind not in known and kind[1]),  # what learned nothing has no line
             key=lambda kind: -np.mean([row.val_dice for row in whole[kind]]),
         )
-        panels[_title(individual)] = [
+        panels[title(individual)] = [
             LabelCurve(
-                label=_label(*kind),
+                label=label(*kind),
                 sections=[row.labels_sections for row in whole[kind]],
                 values=np.array([row.dice for row in whole[kind]]),
                 dashed=kind[1:] != (PAPERS_ENCODER, False),
@@ -205,12 +150,12 @@ def _differences_figure(parts: dict[str, list[ComparedRow]]) -> Figure | None:
     for individual, rows in parts.items():
         for count in sorted({row.labels_sections for row in rows}, reverse=True):
             own = {
-                _label(row.objective, row.encoder, row.context): row.paired
+                label(row.objective, row.encoder, row.context): row.paired
                 for row in rows
                 if row.labels_sections == count
             }
             if any(not np.isnan(paired.value) for paired in own.values()):
-                panels[f"{_title(individual)},\n{count} annotated"] = own
+                panels[f"{title(individual)},\n{count} annotated"] = own
     names = list(
         dict.fromkeys(name for own in panels.values() for name, paired in own.items() if not np.isnan(paired.value))
     )
@@ -220,19 +165,10 @@ def _differences_figure(parts: dict[str, list[ComparedRow]]) -> Figure | None:
         names,
         [
             ForestPanel(
-                title=title,
+                title=heading,
                 value_label="Dice less that of the paper's L",
                 values=np.array([own.get(name, UNKNOWN) for name in names]),
             )
-            for title, own in panels.items()
+            for heading, own in panels.items()
         ],
     )
-
-
-def _label(objective: str, encoder: str, context: bool) -> str:
-    named = objective if encoder in (PAPERS_ENCODER, "") else f"{objective}, {encoder}"
-    return named + (AND_CONTEXT if context else "")
-
-
-def _title(individual: str) -> str:
-    return "Held-out sections" if individual == HELD_OUT else f"Sealed individual {individual}"

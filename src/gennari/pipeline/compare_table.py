@@ -36,7 +36,8 @@ class ComparedRow:
         individual: "held-out" sections of the labelled brains, or a sealed individual's name.
         context: the sections were told what the others say of the same cortex.
         dice: macro Dice over areas; `dice_covered` over those that the budget shows.
-        paired: Dice less that of the paper's L with the same labels, on the same sections and seeds.
+        paired: Dice less that of the paper's L (or another reference) with the same labels, on the same sections and
+            seeds.
         dice_fall: by which share 1 - Dice is lower than with that L; `err_seg_fall` the same of err_seg.
         dice_fall_alike: of rows with context the same against that L with context, too; unknown for others, as is
             `err_seg_fall_alike`.
@@ -86,7 +87,10 @@ class ComparedRow:
 
 
 def compared_rows(
-    cells: Sequence[ComparedCell], rng: np.random.Generator, compute: Callable[[ComparedCell], float]
+    cells: Sequence[ComparedCell],
+    rng: np.random.Generator,
+    compute: Callable[[ComparedCell], float],
+    reference: str = PAPERS,
 ) -> list[ComparedRow]:
     """Rows of one individual's cells, budgets from large to small, objectives in the order they come.
 
@@ -94,6 +98,7 @@ def compared_rows(
         cells: of one data set and one individual.
         rng: draws brains, sections and seeds, the same draws for all rows.
         compute: of a cell, over that of the paper's L.
+        reference: the objective, with the paper's encoder, that differences are to.
 
     Raises:
         InputError: as `gather`.
@@ -101,7 +106,7 @@ def compared_rows(
     order = list(dict.fromkeys(cell.result.row for cell in sorted(cells, key=lambda cell: -cell.budget)))
     gathered = gather([cell.result for cell in cells], rows=order, controls=())
     draws = make_draws(gathered, rng)
-    table = _Table(gathered=gathered, draws=draws, cells=cells, compute=compute)
+    table = _Table(gathered=gathered, draws=draws, cells=cells, compute=compute, reference=reference)
     return [table.row(name) for name in order if gathered.stacks[name].seeds]
 
 
@@ -111,6 +116,7 @@ class _Table:
     draws: Draws
     cells: Sequence[ComparedCell]
     compute: Callable[[ComparedCell], float]
+    reference: str
 
     def row(self, name: str) -> ComparedRow:
         stack, draws = self.gathered.stacks[name], self.draws
@@ -141,8 +147,8 @@ class _Table:
         )  # fmt: skip
 
     def _against(self, context: bool, stack: Stack, budget: int, areas: Sequence[int]) -> tuple[_Both, _Both]:
-        """This row's and the paper's Dice in each draw, and err_seg; None for the paper's itself."""
-        reference = self.gathered.stacks.get(row_name(PAPERS, PAPERS_ENCODER, budget, context=context))
+        """This row's and the reference's Dice in each draw, and err_seg; None for the reference itself."""
+        reference = self.gathered.stacks.get(row_name(self.reference, PAPERS_ENCODER, budget, context=context))
         if reference is None or reference is stack or not reference.seeds:
             return None, None
         draws = self.draws

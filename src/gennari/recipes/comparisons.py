@@ -15,6 +15,8 @@ from gennari.train.settings import PretrainSettings
 
 UNTRAINED, PAPERS, PAPERS_ENCODER = "none", "L", "paper"
 """The objective without any pre-training, the paper's, and the paper's branch."""
+UNTRAINED_LONG = f"{UNTRAINED}-long"
+"""The first with a longer fine-tuning, which costs what the paper's does in all."""
 ALL_SECTIONS = 111
 """A budget of at least the training sections stands for all of them; 111 is what the paper's annotators drew."""
 
@@ -146,7 +148,7 @@ def _objectives(base: PretrainSettings) -> tuple[Objective, ...]:
 def _beside(base: PretrainSettings, objectives: Sequence[Objective]) -> tuple[Objective, ...]:
     plain = base.model_copy(update={"augmentation": base.augmentation.model_copy(update={"gain": 0.0, "gamma": 0.0})})
     own = (
-        Objective(name=f"{UNTRAINED}-long", steps_factor=5.0),  # what L costs in all, spent on fine-tuning
+        Objective(name=UNTRAINED_LONG, steps_factor=5.0),  # what L costs in all, spent on fine-tuning
         Objective(name="L-crossing", settings=base, crossing=True),
         Objective(name="L-individuals-plain", settings=plain, patches="individuals"),  # stain is left as it is
         Objective(name="random-encoder", settings=base, trained=False),
