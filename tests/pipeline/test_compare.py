@@ -254,7 +254,11 @@ def test_a_winner_is_confirmed_once_on_a_sealed_individual(
     assert {(row["objective"], row["context"]) for row in rows} == set(
         product(("none", "L", winner.objective), (False, True))
     )
-    assert "L + context" in (made / "compare.md").read_text()
+    page = (made / "compare.md").read_text()
+    assert "L + context" in page
+    for name in ("compare.png", "compare-differences.png", "compare-differences-E.png"):
+        assert (made / name).read_bytes().startswith(b"\x89PNG")
+        assert f"![{name}]({name})" in page
     _check_context(cells, recipe)
     (other,) = {"L", "coord"} - {winner.objective}
     with pytest.raises(InputError, match=f"now it would be '{other}'"):

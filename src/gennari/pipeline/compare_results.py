@@ -69,8 +69,8 @@ def write_comparison(results: Path, recipe: Comparison, rng: np.random.Generator
         "confirmed": sealed[0].model_dump() if sealed else None,
         "cells": [row.document() for row in rows],
     }
-    figures = {".png": _lines_figure(parts), "-differences.png": _differences_figure(parts)}
-    drawn = {results.with_name(results.name + ending): figure for ending, figure in figures.items() if figure}
+    figures = {".png": _lines_figure(parts), **_differences_figures(parts)}
+    drawn = {results.with_name(results.name + ending): figure for ending, figure in figures.items()}
     for path, figure in drawn.items():
         with atomic_path(path) as temporary:
             temporary.write_bytes(to_png(figure, dpi=110))
@@ -144,31 +144,27 @@ def _lines_figure(parts: dict[str, list[ComparedRow]]) -> Figure:
     return labels_figure(panels, "Dice over areas")
 
 
-def _differences_figure(parts: dict[str, list[ComparedRow]]) -> Figure | None:
-    """Paired differences to the paper's L, one panel a budget and individual; None where there are none."""
-    panels = {}
+def _differences_figures(parts: dict[str, list[ComparedRow]]) -> dict[str, Figure]:
+    """Paired differences to the paper's L by ending: one figure an individual, one panel a budget."""
+    figures = {}
     for individual, rows in parts.items():
-        for count in sorted({row.labels_sections for row in rows}, reverse=True):
+        known = [row for row in rows if not np.isnan(row.paired.value)]
+        names = list(dict.fromkeys(label(row.objective, row.encoder, row.context) for row in known))
+        panels = {}
+        for count in sorted({row.labels_sections for row in known}, reverse=True):
             own = {
                 label(row.objective, row.encoder, row.context): row.paired
-                for row in rows
+                for row in known
                 if row.labels_sections == count
             }
-            if any(not np.isnan(paired.value) for paired in own.values()):
-                panels[f"{title(individual)},\n{count} annotated"] = own
-    names = list(
-        dict.fromkeys(name for own in panels.values() for name, paired in own.items() if not np.isnan(paired.value))
-    )
-    if not names:
-        return None
-    return forest(
-        names,
-        [
-            ForestPanel(
-                title=heading,
-                value_label="Dice less that of the paper's L",
-                values=np.array([own.get(name, UNKNOWN) for name in names]),
+            panels[f"{title(individual)},\n{count} annotated"] = np.array([own.get(name, UNKNOWN) for name in names])
+        if panels:
+            ending = "" if individual == HELD_OUT else f"-{individual}"
+            figures[f"-differences{ending}.png"] = forest(
+                names,
+                [
+                    ForestPanel(title=heading, value_label="Dice, less L's", values=values)
+                    for heading, values in panels.items()
+                ],
             )
-            for heading, own in panels.items()
-        ],
-    )
+    return figures
