@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from gennari.metrics.distances import DistanceError
 from gennari.pipeline.ceiling import ceiling_words
-from gennari.pipeline.evaluation import LABELS, Summary
+from gennari.pipeline.evaluation import LABELS, MethodSummary, Summary
 from gennari.pipeline.page_pretext import chapter_words, note_words, task_words
 from gennari.pipeline.references import ANNOTATED_NOTE
 from gennari.pipeline.sampling import pretext_brain, sections_of
@@ -50,20 +50,7 @@ def content(
             f"{baseline.dice:.2f} from scratch: {gain:+.3f}, 95 % interval over sections {summary.dice_gain_low:+.3f} "
             f"to {summary.dice_gain_high:+.3f}.{_ceiling(summary)}"
         ),
-        headlines=(
-            Headline(label="Dice over areas", value=f"{pretrained.dice:.3f}", note=f"from scratch {baseline.dice:.3f}"),
-            Headline(label="err_seg", value=f"{pretrained.err_seg:.2f}", note=f"from scratch {baseline.err_seg:.2f}"),
-            Headline(
-                label="pixel distance",
-                value=f"{pretrained.pixel_distance_um:.0f} µm",
-                note=f"from scratch {baseline.pixel_distance_um:.0f} µm",
-            ),
-            Headline(
-                label="err_dist",
-                value=f"{error.mean_mm:.1f} mm",
-                note=f"median predictor {error.median_predictor_mm:.1f} mm",
-            ),
-        ),
+        headlines=_headlines(baseline, pretrained, error),
         chapters=(
             Chapter(
                 title="Areas on held-out sections",
@@ -89,6 +76,23 @@ def content(
         licence=run.dataset.manifest.licence,
         notes=_notes(run, summary),
         citation=CITATION,
+    )
+
+
+def _headlines(baseline: MethodSummary, pretrained: MethodSummary, error: DistanceError) -> tuple[Headline, ...]:
+    return (
+        Headline(label="Dice over areas", value=f"{pretrained.dice:.3f}", note=f"from scratch {baseline.dice:.3f}"),
+        Headline(label="err_seg", value=f"{pretrained.err_seg:.2f}", note=f"from scratch {baseline.err_seg:.2f}"),
+        Headline(
+            label="pixel distance",
+            value=f"{pretrained.pixel_distance_um:.0f} µm",
+            note=f"from scratch {baseline.pixel_distance_um:.0f} µm",
+        ),
+        Headline(
+            label="err_dist",
+            value=f"{error.mean_mm:.1f} mm",
+            note=f"median predictor {error.median_predictor_mm:.1f} mm",
+        ),
     )
 
 
