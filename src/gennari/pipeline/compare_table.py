@@ -125,8 +125,8 @@ class _Table:
         areas = list(range(self.gathered.first_area, len(self.gathered.classes)))
         covered = [area for area in areas if self.gathered.classes[area] not in first.missing]
         dice, error = dice_draws(stack, draws, areas), section_draws(stack.err_seg, draws)
-        both, both_errors = self._against(False, stack, first.budget, areas)
-        alike = self._against(True, stack, first.budget, areas) if first.context else (None, None)
+        both, both_errors = self._against(False, stack, (dice, error), first.budget, areas)
+        alike = self._against(True, stack, (dice, error), first.budget, areas) if first.context else (None, None)
         return ComparedRow(
             objective=first.objective, encoder=first.encoder, budget=first.budget,
             labels_sections=first.labels_sections, missing=first.missing, individual=first.individual,
@@ -146,17 +146,17 @@ class _Table:
             compute=self.compute(first),
         )  # fmt: skip
 
-    def _against(self, context: bool, stack: Stack, budget: int, areas: Sequence[int]) -> tuple[_Both, _Both]:
+    def _against(
+        self, context: bool, stack: Stack, ours: tuple[np.ndarray, np.ndarray], budget: int, areas: Sequence[int]
+    ) -> tuple[_Both, _Both]:
         """This row's and the reference's Dice in each draw, and err_seg; None for the reference itself."""
         reference = self.gathered.stacks.get(row_name(self.reference, PAPERS_ENCODER, budget, context=context))
         if reference is None or reference is stack or not reference.seeds:
             return None, None
         draws = self.draws
-        ours, theirs = (dice_draws(one, draws, areas) for one in (stack, reference))
-        errors, their_errors = (section_draws(one.err_seg, draws) for one in (stack, reference))
         return (
-            paired((stack, ours), (reference, theirs), draws),
-            paired((stack, errors), (reference, their_errors), draws),
+            paired((stack, ours[0]), (reference, dice_draws(reference, draws, areas)), draws),
+            paired((stack, ours[1]), (reference, section_draws(reference.err_seg, draws)), draws),
         )
 
 

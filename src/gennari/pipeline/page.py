@@ -19,7 +19,7 @@ from gennari.pipeline.labelled import annotated_labels
 from gennari.pipeline.learning import VARIANTS, read_distance_error
 from gennari.pipeline.maps import map_path
 from gennari.pipeline.packing import patch_source
-from gennari.pipeline.page_pretext import curves_words, note_words, predicted_figure, pretext_panels
+from gennari.pipeline.page_pretext import column, curves_words, note_words, predicted_figure, pretext_panels
 from gennari.pipeline.references import WORDS, Reference, measured_sections, reference_map
 from gennari.pipeline.sampling import pretext_brain, split_of
 from gennari.pipeline.splitting import missing_by_brain, read_missing
@@ -235,10 +235,6 @@ def _network_figure(run: Run) -> Figure:
 
 def _curve_panels(run: Run, error: DistanceError) -> list[CurvePanel]:
     panels = pretext_panels(run, error)
-
-    def column(name: str, rows: list) -> np.ndarray:
-        return np.array([row[name] for row in rows], float)
-
     finetunes = {v: read_rows(run.path("finetune", v, "history.parquet")) for v in VARIANTS}
     joins = run.experiment.finetune.phases[0].steps
     panels.append(
@@ -247,7 +243,7 @@ def _curve_panels(run: Run, error: DistanceError) -> list[CurvePanel]:
             step_label="step",
             value_label="cross-entropy",
             curves=[
-                Curve(label=TITLES[v], step=column("step", rows), value=column("loss", rows))
+                Curve(label=TITLES[v], step=column(rows, "step"), value=column(rows, "loss"))
                 for v, rows in finetunes.items()
             ],
             events={"atlas joins": float(joins)},

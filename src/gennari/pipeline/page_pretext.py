@@ -1,6 +1,10 @@
 """What a run's page says of its pretext task: by what the recipe teaches, in words, curves and a figure."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from gennari.metrics.distances import DistanceError
@@ -60,19 +64,14 @@ def predicted_figure(run: Run, error: DistanceError) -> Figure:
     """Predicted against true distances of held-out pairs."""
     rows = read_rows(run.path("pretrain", "predicted.parquet"))
     told = "predicted_mm" if run.experiment.pretrain.use_distance else "calibrated_mm"
-    true, predicted = (np.array([row[key] for row in rows], float) for key in ("true_mm", told))
-    return distance_figure(true, predicted, error.mean_mm, error.median_predictor_mm)
+    return distance_figure(column(rows, "true_mm"), column(rows, told), error.mean_mm, error.median_predictor_mm)
 
 
 def pretext_panels(run: Run, error: DistanceError) -> list[CurvePanel]:
     """Learning curves: every term that is taught, and err_dist of held-out pairs."""
     settings = run.experiment.pretrain
     history = read_rows(run.path("pretrain", "history.parquet"))
-
-    def column(name: str) -> np.ndarray:
-        return np.array([row[name] for row in history], float)
-
-    epoch, terms = column("epoch"), _terms(settings)
+    epoch, terms = column(history, "epoch"), _terms(settings)
     outputs = settings.use_distance or settings.use_coordinates
     unit = f" (units of {settings.distance_scale_mm:g} mm)" if outputs else ""
     return [
@@ -80,16 +79,21 @@ def pretext_panels(run: Run, error: DistanceError) -> list[CurvePanel]:
             title="Pretext loss",
             step_label="epoch",
             value_label=f"loss{unit}",
-            curves=[Curve(label=label, step=epoch, value=column(name)) for name, label in terms.items()],
+            curves=[Curve(label=label, step=epoch, value=column(history, name)) for name, label in terms.items()],
         ),
         CurvePanel(
             title="Held-out pairs",
             step_label="epoch",
             value_label="err_dist (mm)",
-            curves=[Curve(label="network", step=epoch, value=column("err_dist_mm"))],
+            curves=[Curve(label="network", step=epoch, value=column(history, "err_dist_mm"))],
             levels={"median predictor": error.median_predictor_mm},
         ),
     ]
+
+
+def column(rows: Sequence[Mapping[str, Any]], name: str) -> Float[np.ndarray, "n"]:
+    """One column of a table that was read row by row."""
+    return np.array([row[name] for row in rows], float)
 
 
 def _terms(settings: PretrainSettings) -> dict[str, str]:
