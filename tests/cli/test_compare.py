@@ -45,6 +45,7 @@ def test_without_options_all_stages_of_the_small_recipe_are_made(asked, tmp_path
         (("--objectives", "none, L"), "objectives", ("none", "L")),
         (("--objectives", "L", "--budgets", "111,11"), "budgets", (111, 11)),
         (("--objectives", "L", "--seeds", "0,2"), "seeds", (0, 2)),
+        (("--objectives", "L", "--encoders", "paper, residual"), "encoders", ("paper", "residual")),
         (("--confirm", "sealed"), "sealed", Path("sealed")),
         (("--borders",), "borders", True),
         (("--workers", 3), "workers", 3),
@@ -71,6 +72,7 @@ def test_results_and_json(asked, tmp_path):
         (("--budgets", "11"), "--budgets are for --objectives"),
         (("--objectives", "L", "--seeds", "a"), "--seeds are whole numbers apart by commas, got 'a'"),
         (("--seeds", "0"), "--seeds are for --objectives"),
+        (("--encoders", "residual"), "--encoders are for --objectives"),
     ],
 )
 def test_what_is_none_is_refused(asked, options, law):

@@ -121,6 +121,10 @@ def test_a_winner_among_named_objectives_needs_these_alone(finished) -> None:
     with pytest.raises(InputError, match="a budget is one of 111, 2 annotated sections, got 3"):
         named_stage(RECIPE, ("L",), (3,))
     assert named_stage(RECIPE, ("L",), (2,), (1,)) == [Plan("L", "paper", 2, 1)]
+    other = named_stage(_with_encoder(), ("L",), (2,), (1,), ("new", "paper"))
+    assert other == [Plan("L", "new", 2, 1), Plan("L", "paper", 2, 1)]
+    with pytest.raises(InputError, match="encoder"):
+        named_stage(RECIPE, ("L",), encoders=("new",))
     with pytest.raises(InputError, match="a seed is one of the preset's 0, 1, got 7"):
         named_stage(RECIPE, ("L",), (2,), (7,))
     with pytest.raises(InputError, match="a way to pre-train"):

@@ -23,6 +23,7 @@ def compare(
     objectives: str | None = None,
     budgets: str | None = None,
     seeds: str | None = None,
+    encoders: str | None = None,
     confirm: Path | None = None,
     borders: bool = False,
     workers: int | None = None,
@@ -40,19 +41,20 @@ def compare(
         objectives: instead of stages: these, apart by commas, on all seeds and budgets; a winner is then one of them.
         budgets: with --objectives: these numbers of annotated sections, apart by commas, instead of all.
         seeds: with --objectives: these seeds, apart by commas, instead of all.
+        encoders: with --objectives: these encoders (paper, residual), apart by commas, instead of the paper's.
         confirm: folder of a data set with one sealed individual: the winner is measured there, once.
         borders: also measure how well pre-trained features tell borders (minutes for each network on two cores); what
             was finished without is measured, too.
         workers: trainings side by side; by default one on each core, or one if there is a GPU.
         as_json: print one JSON line last.
     """
-    for option, given in (("--budgets", budgets), ("--seeds", seeds)):
+    for option, given in (("--budgets", budgets), ("--seeds", seeds), ("--encoders", encoders)):
         if given and not objectives:
             raise InputError(f"{option} are for --objectives, stages have their own; give both or leave it out")
     ask = Ask(
         preset=preset, stages=_stages(stages) if stages else STAGES, objectives=_listed(objectives),
-        budgets=_numbers(budgets, "--budgets"), seeds=_numbers(seeds, "--seeds"), sealed=confirm, borders=borders,
-        workers=workers,
+        budgets=_numbers(budgets, "--budgets"), seeds=_numbers(seeds, "--seeds"), encoders=_listed(encoders),
+        sealed=confirm, borders=borders, workers=workers,
     )  # fmt: skip
     with progress() as tick:
         done = make(dataset, out, results, ask, tick)

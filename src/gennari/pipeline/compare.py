@@ -43,10 +43,11 @@ class Ask:
         preset: name of the recipe.
         stages: 1: every objective on few budgets; 2: the best on all budgets and seeds; 3: other encoders for
             the winner; 4: controls, the atlas alone among them.
-        objectives: instead of stages: these, with the paper's encoder, on all budgets and seeds; the winner, too, is
-            then one of these.
+        objectives: instead of stages: these, on all budgets and seeds; the winner, too, is then one of these, with
+            the paper's encoder.
         budgets: of these objectives, instead of all.
         seeds: of these objectives, instead of all.
+        encoders: of these objectives, instead of the paper's.
         sealed: folder of a data set of an individual that nothing was tuned on: the winner is confirmed there, once.
         borders: measure border signals of pre-trainings, too, of finished ones that have none as well.
         workers: trainings side by side; all cores by default, one where there is a GPU.
@@ -57,6 +58,7 @@ class Ask:
     objectives: tuple[str, ...] = ()
     budgets: tuple[int, ...] = ()
     seeds: tuple[int, ...] = ()
+    encoders: tuple[str, ...] = ()
     sealed: Path | None = None
     borders: bool = False
     workers: int | None = None
@@ -98,7 +100,7 @@ def compare(dataset: Path, out: Path, results: Path, ask: Ask, tick: Report) -> 
 def _plans(ask: Ask, recipe: Comparison, results: Path) -> Iterator[list[Plan]]:
     """Plans of each stage, made out when it is reached: later stages choose from what earlier ones found."""
     if ask.objectives:
-        yield named_stage(recipe, ask.objectives, ask.budgets, ask.seeds)
+        yield named_stage(recipe, ask.objectives, ask.budgets, ask.seeds, ask.encoders)
         return
     for stage in ask.stages:
         if stage in (1, 4):

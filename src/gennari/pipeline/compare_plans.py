@@ -61,14 +61,19 @@ def second_stage(recipe: Comparison, cells: Sequence[ComparedCell]) -> list[Plan
 
 
 def named_stage(
-    recipe: Comparison, names: Sequence[str], budgets: Sequence[int] = (), seeds: Sequence[int] = ()
+    recipe: Comparison,
+    names: Sequence[str],
+    budgets: Sequence[int] = (),
+    seeds: Sequence[int] = (),
+    encoders: Sequence[str] = (),
 ) -> list[Plan]:
-    """Some objectives, with the paper's encoder, on all budgets and all seeds, or on some of these.
+    """Some objectives on all budgets and all seeds, or on some of these, with the paper's encoder, or with these.
 
     Raises:
-        InputError: an objective, a budget or a seed is none of the recipe's.
+        InputError: an objective, a budget, a seed or an encoder is none of the recipe's.
     """
     known = [recipe.objective(name).name for name in names]
+    by = [recipe.encoder(name).name for name in encoders or (PAPERS_ENCODER,)]
     if not set(budgets) <= set(recipe.budgets):
         raise InputError(
             f"a budget is one of {', '.join(map(str, recipe.budgets))} annotated sections, got "
@@ -79,7 +84,7 @@ def named_stage(
             f"a seed is one of the preset's {', '.join(map(str, recipe.base.seeds))}, got "
             f"{', '.join(map(str, seeds))}; correct --seeds"
         )
-    kinds = product(known, (PAPERS_ENCODER,), budgets or recipe.budgets, seeds or recipe.base.seeds)
+    kinds = product(known, by, budgets or recipe.budgets, seeds or recipe.base.seeds)
     return [Plan(*of) for of in kinds]
 
 
