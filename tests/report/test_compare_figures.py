@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 
 from gennari.report.compare_figures import LabelCurve, labels_figure
 
@@ -31,4 +32,24 @@ def test_a_label_has_one_colour_in_all_panels() -> None:
 def test_a_curve_without_a_value_for_each_number_is_refused() -> None:
     curve = LabelCurve(label="L", sections=[54, 33], values=np.zeros((1, 3)))
     with pytest.raises(ValueError, match="one value for each of 2"):
+        labels_figure({"held-out": [curve]}, "Dice")
+
+
+def test_means_of_fewer_seeds_are_hollow() -> None:
+    whole = LabelCurve(label="none", sections=[11, 33], values=np.zeros((2, 3)), seeds=[3, 3])
+    mixed = LabelCurve(label="L", sections=[33, 11], values=np.array([[0.7, 0.6, 0.8], [0.5, 0.4, 0.6]]), seeds=[1, 3])
+    figure = labels_figure({"held-out": [whole, mixed]}, "Dice")
+    (axes,) = figure.axes
+    (hollow,) = [drawn for drawn in axes.collections if isinstance(drawn, PathCollection)]
+    ((x, y),) = np.asarray(hollow.get_offsets())
+    assert (x, y) in {tuple(point) for line in axes.get_lines() for point in np.asarray(line.get_xydata())}
+    assert y == 0.7
+    assert "hollow: fewer seeds" in [text.get_text() for text in figure.legends[0].get_texts()]
+    alike = labels_figure({"held-out": [whole]}, "Dice")
+    assert not [drawn for drawn in alike.axes[0].collections if isinstance(drawn, PathCollection)]
+
+
+def test_a_curve_without_seeds_for_each_number_is_refused() -> None:
+    curve = LabelCurve(label="L", sections=[54, 33], values=np.zeros((2, 3)), seeds=[1])
+    with pytest.raises(ValueError, match="one number of seeds for each of 2"):
         labels_figure({"held-out": [curve]}, "Dice")

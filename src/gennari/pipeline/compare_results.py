@@ -138,6 +138,7 @@ def _lines_figure(parts: dict[str, list[ComparedRow]]) -> Figure:
                 sections=[row.labels_sections for row in whole[kind]],
                 values=np.array([row.dice for row in whole[kind]]),
                 dashed=kind[1:] != (PAPERS_ENCODER, False),
+                seeds=[len(row.seeds) for row in whole[kind]],
             )
             for kind in (*known, *others[:SHOWN])
         ]
