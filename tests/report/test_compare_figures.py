@@ -53,3 +53,12 @@ def test_a_curve_without_seeds_for_each_number_is_refused() -> None:
     curve = LabelCurve(label="L", sections=[54, 33], values=np.zeros((2, 3)), seeds=[1])
     with pytest.raises(ValueError, match="one number of seeds for each of 2"):
         labels_figure({"held-out": [curve]}, "Dice")
+
+
+def test_curves_at_a_single_number_of_sections_stay_together() -> None:
+    figure = labels_figure({"held-out": [_curve("L", [0.8]), _curve("none", [0.6]), _curve("coord", [0.7])]}, "Dice")
+    (axes,) = figure.axes
+    places = np.array([np.asarray(line.get_xdata(), float)[0] for line in axes.get_lines()])
+    low, high = np.log(axes.get_xlim())
+    assert len(set(places)) == 3
+    assert np.ptp(np.log(places)) < (high - low) / 3

@@ -80,6 +80,7 @@ def _panel(axes: Axes, curves: Sequence[LabelCurve], colours: Mapping[str, str],
         if fewer.any():
             axes.scatter(at[fewer], value[fewer], s=24, facecolor="white", edgecolor=colour, zorder=3)
     axes.set_xscale("log")
+    axes.set_xlim(ticks[0] / 1.25, ticks[-1] * 1.25)  # a single number of sections stays one place, not the whole axis
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([str(number) for number in ticks])
