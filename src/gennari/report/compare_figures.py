@@ -51,13 +51,14 @@ def labels_figure(panels: Mapping[str, Sequence[LabelCurve]], value_label: str) 
     columns = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     labels = list(dict.fromkeys(curve.label for curves in panels.values() for curve in curves))
     colours = {label: _COLOURS[index % len(_COLOURS)] for index, label in enumerate(labels)}
-    most = max((number for curves in panels.values() for curve in curves for number in curve.seeds), default=0)
+    seeds = [number for curves in panels.values() for curve in curves for number in curve.seeds]
+    most = max(seeds, default=0)
     for axes, (title, curves) in zip(columns, panels.items(), strict=True):
         _panel(axes, curves, colours, most)
         axes.set_title(title)
     columns[0].set_ylabel(value_label)
     handles = {label: line for axes in columns for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    if any(number < most for curves in panels.values() for curve in curves for number in curve.seeds):
+    if any(number < most for number in seeds):
         hollow = Line2D([], [], marker="o", linestyle="", markerfacecolor="white", markeredgecolor=MUTED)
         handles["hollow: fewer seeds"] = hollow
     figure.legend(list(handles.values()), list(handles), loc="outside right upper")
