@@ -17,7 +17,7 @@ from gennari.nets.weights import load_area_unet, load_siamese
 from gennari.pipeline import compare as module
 from gennari.pipeline import compare_atlas, compare_pretraining
 from gennari.pipeline.compare import Ask, compare
-from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, all_compared, write_compared
+from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, all_compared, read_compared, write_compared
 from gennari.pipeline.compare_confirm import confirmed
 from gennari.pipeline.compare_results import ComparedResults
 from gennari.pipeline.making import make_phantom_of
@@ -204,6 +204,22 @@ def test_border_signals_are_added_to_what_was_finished_without_them(
         named = root / "work" / "compare" / "pretext" / f"L-paper-{key[2]}" / "weights.safetensors"
         saved = load_siamese(named, "paper").state_dict()
         assert any(all((saved[name] == one[name]).all() for name in saved) for one in measured)
+
+
+def test_a_border_signal_of_another_pretraining_is_refused_and_the_cell_kept(
+    made: Path, table_dataset: Path, tmp_path_factory, monkeypatch
+) -> None:
+    root = shutil.copytree(made, tmp_path_factory.mktemp("other"), symlinks=True, dirs_exist_ok=True)
+    path = root / "compare" / f"L-paper-{ALL_SECTIONS}-0.json"
+    cell = read_compared(path)
+    assert cell.pretrained is not None
+    write_compared(path, cell.model_copy(update={"pretrained": cell.pretrained.model_copy(update={"probe_f1": 0.9})}))
+    before = path.read_bytes()
+    monkeypatch.setattr(compare_pretraining, "border_signal", lambda *given: BorderSignal(auroc=0.7, auroc_partial=0.6))
+    monkeypatch.setattr(module, "prepare_borders", lambda run, tick: None)
+    with pytest.raises(InputError, match=r"knows one .*0\.9\).* and the work folder holds one"):
+        _compare(table_dataset, root, objectives=("L",), borders=True)
+    assert path.read_bytes() == before
 
 
 def _timeless(text: str) -> ComparedCell:

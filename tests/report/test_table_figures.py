@@ -34,7 +34,7 @@ def test_differences_whose_interval_excludes_zero_stand_out():
     assert dots(axes) == [(0.1, 0.0), (0.1, 1.0), (-0.1, 2.0)]
     colours = [to_hex(line.get_color()) for line in axes.lines if line.get_marker() == "o"]
     assert colours == [BLUE, GREY, BLUE]
-    assert [text.get_text() for text in axes.texts] == ["not known"]
+    assert [text.get_text() for text in axes.texts] == ["–"]
     (printed,) = [line for line in axes.lines if line.get_marker() == "D"]
     assert printed.get_xdata()[0] == 0.3
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from gennari.errors import InputError
 from gennari.execute import Report, run_tasks
 from gennari.pipeline.compare_arena import Arena, areas_shown, prepare
 from gennari.pipeline.compare_budgets import uncovered
-from gennari.pipeline.compare_cells import Pretrained, read_compared, write_compared
+from gennari.pipeline.compare_cells import ComparedCell, Pretrained, read_compared, write_compared
 from gennari.pipeline.compare_plans import Plan, rate_of
 from gennari.pipeline.compare_pretraining import pretrain_by, pretraining_of
 from gennari.pipeline.compare_tuning import Trial, Tuned, cell_of, key_of, run_trial
@@ -63,7 +64,22 @@ class Maker:
         bare = {plan: cell for plan, cell in cells.items() if cell.pretrained and cell.pretrained.borders is None}
         self._pretrain(list(bare))
         for plan, cell in bare.items():
-            write_compared(self._path(plan), cell.model_copy(update={"pretrained": self._pretrained(plan)}))
+            write_compared(self._path(plan), self._with_borders(plan, cell))
+
+    def _with_borders(self, plan: Plan, cell: ComparedCell) -> ComparedCell:
+        """The cell with the border signal of its own pre-training, which keeps what else is known of it."""
+        found = self._pretrained(plan)
+        assert found is not None, "cells without pre-training have no border signal"
+        assert cell.pretrained is not None, "only cells of pre-trainings lack one"
+        ours, theirs = ((each.err_dist_mm, each.probe_f1) for each in (cell.pretrained, found))
+        if not np.array_equal(ours, theirs, equal_nan=True):
+            raise InputError(
+                f"a cell's border signal is of the pre-training that it started from, but {self._path(plan)} knows one "
+                f"with err_dist and probe F1 {ours} and the work folder holds one with {theirs}, as where it was made "
+                "anew on another machine; give the work folder that the cell was made in, or delete the cell"
+            )
+        pretrained = cell.pretrained.model_copy(update={"borders": found.borders})
+        return cell.model_copy(update={"pretrained": pretrained})
 
     def _pretrained(self, plan: Plan) -> Pretrained | None:
         task = pretraining_of(self.arena.recipe, plan)

@@ -61,6 +61,8 @@ def dice_with_intervals(areas: Sequence[str], series: Mapping[str, Float[np.ndar
 def forest(names: Sequence[str], panels: Sequence[ForestPanel], first_control: int | None = None) -> Figure:
     """Differences with their intervals, one line a row; those whose interval excludes 0 stand out.
 
+    A row of which a panel knows nothing has a dash there.
+
     Args:
         names: of the rows, from top to bottom.
         panels: beside each other.
@@ -107,9 +109,7 @@ def _forest_panel(axes: Axes, panel: ForestPanel, names: Sequence[str]) -> None:
     axes.axvline(0, color=INK, linewidth=0.8)
     for place, (value, low, high) in enumerate(panel.values):
         if np.isnan(value):
-            axes.text(
-                0.02, place, "not known", transform=axes.get_yaxis_transform(), va="center", fontsize=7, color=MUTED
-            )
+            axes.text(0.02, place, "–", transform=axes.get_yaxis_transform(), va="center", fontsize=7, color=MUTED)
             continue
         colour = BLUE if low > 0 or high < 0 else GREY
         axes.hlines(place, low, high, color=colour, linewidth=2)
