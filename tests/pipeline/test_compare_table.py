@@ -11,6 +11,7 @@ from gennari.pipeline.cell_work import lengthened
 from gennari.pipeline.cells import CellResult
 from gennari.pipeline.compare_cells import BorderSignal, ComparedCell, Pretrained, read_compared, write_compared
 from gennari.pipeline.compare_compute import compute_over_papers
+from gennari.pipeline.compare_page import page
 from gennari.pipeline.compare_plans import Plan, row_name
 from gennari.pipeline.compare_pretraining import pretraining_of
 from gennari.pipeline.compare_results import write_comparison
@@ -218,3 +219,13 @@ def test_what_came_later_leaves_the_hashes_of_objectives_as_they_were() -> None:
     assert recipe.objective("none-long").steps_factor == 5
     assert "frozen" not in recipe.objective("L").words
     assert '"frozen":true,"taught_as":"L"' in recipe.objective("L-frozen").words
+
+
+def test_the_page_names_the_winner_and_the_one_that_was_confirmed_once_there_is_one(make) -> None:
+    parts = {"held-out": compared_rows([make("L", 54, 0, 10)], np.random.default_rng(0), UNKNOWN)}
+    open_still = page(parts, {}, None, None, [])
+    assert "Winner by validation: not known before all stages are finished." in open_still
+    assert "Confirmed on a sealed individual: nothing yet." in open_still
+    chosen = {"objective": "new", "encoder": "residual"}
+    told = page(parts, {}, chosen, {**chosen, "encoder": "paper", "individual": "E", "fingerprint": "f"}, [])
+    assert "Winner by validation: new, residual. Confirmed on the sealed individual E: new." in told

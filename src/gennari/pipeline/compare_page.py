@@ -38,7 +38,8 @@ def table_lines(rows: Sequence[ComparedRow]) -> list[str]:
 def page(
     parts: Mapping[str, Sequence[ComparedRow]],
     long: Mapping[str, Sequence[ComparedRow]],
-    document: Mapping[str, object],
+    chosen: Mapping[str, str] | None,
+    confirmed: Mapping[str, str] | None,
     figures: Sequence[str],
 ) -> str:
     """The Markdown page.
@@ -46,7 +47,8 @@ def page(
     Args:
         parts: rows by individual, as `compared_rows` gives them against the paper's L.
         long: those of them that stand beside `UNTRAINED_LONG`, against it.
-        document: what is said of the winner.
+        chosen: objective and encoder of the winner by validation; None as long as stages are unfinished.
+        confirmed: the same of the one that was confirmed, and on which individual.
         figures: names of the pictures beside the page.
     """
     lines = [
@@ -57,8 +59,7 @@ def page(
         "sections and seeds. Winners are chosen on annotated pixels of validation sections alone.",
         "",
         *(line for name in figures for line in (f"![{name}]({name})", "")),
-        f"Winner by validation: {document['winner'] or 'stages are not finished'}; confirmed: "
-        f"{document['confirmed'] or 'not yet'}.",
+        f"{_winner_words(chosen)} {_confirmed_words(confirmed)}",
     ]
     for individual, rows in parts.items():
         lines += ["", f"## {title(individual)}", ""]
@@ -69,6 +70,19 @@ def page(
         gaps = {row.labels_sections: row.missing for row in rows if row.missing}
         lines += [""] + [f"With {count} sections nobody annotated {', '.join(areas)}." for count, areas in gaps.items()]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _winner_words(chosen: Mapping[str, str] | None) -> str:
+    if chosen is None:
+        return "Winner by validation: not known before all stages are finished."
+    return f"Winner by validation: {label(chosen['objective'], chosen['encoder'], False)}."
+
+
+def _confirmed_words(confirmed: Mapping[str, str] | None) -> str:
+    if confirmed is None:
+        return "Confirmed on a sealed individual: nothing yet."
+    name = label(confirmed["objective"], confirmed["encoder"], False)
+    return f"Confirmed on the sealed individual {confirmed['individual']}: {name}."
 
 
 def _alike_lines(rows: Sequence[ComparedRow]) -> list[str]:

@@ -64,9 +64,10 @@ def write_comparison(results: Path, recipe: Comparison, rng: np.random.Generator
     beside = {name: _beside_long(own) for name, own in of.items()}
     long = {name: compared_rows(own, rng, compute, UNTRAINED_LONG) for name, own in beside.items() if own}
     rows = [row for part in parts.values() for row in part]
+    chosen, proved = _winner(recipe, cells), sealed[0].model_dump() if sealed else None
     document: dict[str, object] = {
-        "winner": _winner(recipe, cells),
-        "confirmed": sealed[0].model_dump() if sealed else None,
+        "winner": chosen,
+        "confirmed": proved,
         "cells": [row.document() for row in rows],
     }
     figures = {".png": _lines_figure(parts), **_differences_figures(parts)}
@@ -77,7 +78,7 @@ def write_comparison(results: Path, recipe: Comparison, rng: np.random.Generator
     paths = tuple(results.with_name(f"{results.name}.{ending}") for ending in ("json", "csv", "md"))
     write_json(paths[0], document)
     write_text(paths[1], _csv([row.document() for row in rows]))
-    write_text(paths[2], page(parts, long, document, [path.name for path in drawn]))
+    write_text(paths[2], page(parts, long, chosen, proved, [path.name for path in drawn]))
     return ComparedResults(table="\n".join(table_lines(rows)), document=document, paths=(*paths, *drawn))
 
 
