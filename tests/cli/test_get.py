@@ -1,6 +1,8 @@
 """`gennari get bigbrain` against a server on this machine."""
 
 import json
+import socket
+import time
 
 import pytest
 
@@ -54,6 +56,17 @@ def test_trouble_that_lasts_leaves_with_75_and_the_mend(gennari, release, tmp_pa
     assert said.code == 75
     assert "10 of 300 bytes are kept; what is finished is kept: run the same command again to go on" in said.err
     assert gennari("get", "bigbrain", tmp_path, *line).code == 0
+
+
+def test_without_network_it_gives_up_at_once(gennari, tmp_path, monkeypatch):
+    def resolve(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "not resolved")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waits for a server that has no address"))
+    said = gennari("get", "bigbrain", tmp_path, "--sections", "100-110", "--base-url", "http://nowhere.example")
+    assert said.code == 2
+    assert "check the base URL, and that this machine has a network" in said.err
 
 
 def test_layers_and_the_form_of_sections_are_asked_for_by_name(gennari, release, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from gennari.errors import InputError, Interrupted
 from gennari.sources import downloads
 from gennari.sources.downloads import MOST_CHANGES, Patience, download, part_length, patiently, read_hashes
-from gennari.sources.http_requests import ServerTrouble, look_up
+from gennari.sources.http_requests import ServerTrouble, UnknownHost, look_up
 
 OLD, NEW = bytes(range(256)) * 40, bytes(range(255, -1, -1)) * 40
 QUICK = Patience(timeout_s=0.3, tries=3, wait_s=0.0)
@@ -204,6 +204,12 @@ def test_look_ups_are_patient_too():
     asked = iter([ServerTrouble("500")] * 3)
     with pytest.raises(Interrupted, match="500, 3 times in sequence"):
         patiently(ask, QUICK)
+
+
+def test_a_server_without_address_is_not_waited_for():
+    asked = iter([UnknownHost("no address of the server is known")])
+    with pytest.raises(InputError, match="no address of the server is known; check the base URL"):
+        patiently(lambda: (_ for _ in ()).throw(next(asked)), QUICK)
 
 
 @pytest.mark.parametrize("wrong", [{"timeout_s": 0.0}, {"tries": 0}, {"wait_s": -1.0}])

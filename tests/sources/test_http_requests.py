@@ -1,10 +1,19 @@
 import base64
 import hashlib
+import socket
 
 import pytest
 
 from gennari.errors import InputError
-from gennari.sources.http_requests import NoSuchFile, RangeRefused, ServerTrouble, answer, look_up, read_whole
+from gennari.sources.http_requests import (
+    NoSuchFile,
+    RangeRefused,
+    ServerTrouble,
+    UnknownHost,
+    answer,
+    look_up,
+    read_whole,
+)
 
 
 def test_a_look_up_asks_for_no_byte_and_tells_length_and_version(server):
@@ -77,6 +86,17 @@ def test_a_server_that_is_not_there_is_trouble(server):
     server.close()
     with pytest.raises(ServerTrouble, match="cannot be reached"):
         look_up(f"{server.url}/a", 2.0)
+
+
+@pytest.mark.parametrize(("errno", "unknown"), [(socket.EAI_NONAME, True), (socket.EAI_AGAIN, False)])
+def test_a_name_without_address_is_told_apart_from_a_resolver_in_trouble(monkeypatch, errno, unknown):
+    def resolve(*_, **__):
+        raise socket.gaierror(errno, "not resolved")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(ServerTrouble, match="not resolved") as raised:
+        look_up("http://nowhere.example/a", 2.0)
+    assert isinstance(raised.value, UnknownHost) == unknown
 
 
 def test_a_stall_is_trouble(server):

@@ -1,6 +1,7 @@
 import functools
 import http.server
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -124,6 +125,19 @@ def test_a_server_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(stores._CONTEXT, "http_request_retries", {"max_retries": 1})
     with pytest.raises(InputError, match=r"info must come from its server, but: .*check the URL and the connection"):
         open_pyramid("precomputed://http://127.0.0.1:9/B20_0102")
+
+
+def test_a_server_without_address_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def resolve(*address: object, **_: object) -> None:
+        asked.append(address)
+        raise socket.gaierror(socket.EAI_NONAME, "not resolved")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(InputError, match=r"info must come from its server, but: no address of the server is known"):
+        open_pyramid("precomputed://http://nowhere.example/B20_0102")
+    assert len(asked) == 1
 
 
 def test_a_server_that_stalls_or_breaks_is_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from gennari.sources.http_requests import (
     RangeRefused,
     RemoteFile,
     ServerTrouble,
+    UnknownHost,
     answer,
     content_range,
     described,
@@ -67,11 +68,15 @@ def patiently(ask: Callable[[], Answer], patience: Patience) -> Answer:
 
     Raises:
         Interrupted: the trouble lasted.
-        InputError: as `ask`.
+        InputError: no address of the server is known, which waiting does not mend; or as `ask`.
     """
     for failed in range(1, patience.tries + 1):
         try:
             return ask()
+        except UnknownHost as error:
+            raise InputError(
+                f"a server is found by its name, but {error}; check the base URL, and that this machine has a network"
+            ) from error
         except ServerTrouble as trouble:
             if failed == patience.tries:
                 raise Interrupted(f"{trouble}, {failed} times in sequence") from trouble

@@ -8,6 +8,7 @@ import base64
 import binascii
 import http.client
 import re
+import socket
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,10 @@ _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 
 class ServerTrouble(RuntimeError):
     """A stall, a broken connection or an answer of 5xx: the same request may go well later."""
+
+
+class UnknownHost(ServerTrouble):
+    """No address is known of the server's name: mistyped, or this machine has no network."""
 
 
 class NoSuchFile(InputError):
@@ -153,7 +158,7 @@ def answer(
     Raises:
         InputError: no http(s) URL, or the server has no such file (NoSuchFile) or will not give it (RangeRefused: not
             these bytes).
-        ServerTrouble: see there; also while the body is read inside the block.
+        ServerTrouble: see there; also while the body is read inside the block. UnknownHost where the name is none.
     """
     check_url(url)
     request = urllib.request.Request(
@@ -170,6 +175,8 @@ def answer(
     except URLError as error:
         if isinstance(error.reason, TimeoutError):
             raise ServerTrouble(f"the server did not answer within {timeout_s:g} s") from error
+        if isinstance(error.reason, socket.gaierror) and error.reason.errno == socket.EAI_NONAME:
+            raise UnknownHost(f"no address of the server is known ({error.reason})") from error
         raise ServerTrouble(f"the server cannot be reached ({error.reason})") from error
     except (http.client.HTTPException, OSError) as error:
         raise ServerTrouble(f"the connection broke ({type(error).__name__}: {error})") from error

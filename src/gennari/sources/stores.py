@@ -10,7 +10,7 @@ import tensorstore as ts
 
 from gennari.errors import InputError
 from gennari.sources.documents import load_json, parse, read_json
-from gennari.sources.http_requests import NoSuchFile, ServerTrouble, read_whole
+from gennari.sources.http_requests import NoSuchFile, ServerTrouble, UnknownHost, read_whole
 
 T = TypeVar("T")
 TIMEOUT_S = 120.0
@@ -121,6 +121,6 @@ def _read(location: str, name: str) -> bytes | None:
             return None
         except ServerTrouble as error:
             trouble = error
-            if time.monotonic() > ends:
+            if isinstance(error, UnknownHost) or time.monotonic() > ends:
                 break
     raise InputError(f"{where} must come from its server, but: {trouble}; check the URL and the connection")
