@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from unittest.mock import Mock
 
 import pytest
 
@@ -59,10 +60,7 @@ def test_trouble_that_lasts_leaves_with_75_and_the_mend(gennari, release, tmp_pa
 
 
 def test_without_network_it_gives_up_at_once(gennari, tmp_path, monkeypatch):
-    def resolve(*_, **__):
-        raise socket.gaierror(socket.EAI_NONAME, "not resolved")
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=socket.gaierror(socket.EAI_NONAME, "not resolved")))
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waits for a server that has no address"))
     said = gennari("get", "bigbrain", tmp_path, "--sections", "100-110", "--base-url", "http://nowhere.example")
     assert said.code == 2

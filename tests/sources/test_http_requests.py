@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import socket
+from unittest.mock import Mock
 
 import pytest
 
@@ -90,10 +91,7 @@ def test_a_server_that_is_not_there_is_trouble(server):
 
 @pytest.mark.parametrize(("errno", "unknown"), [(socket.EAI_NONAME, True), (socket.EAI_AGAIN, False)])
 def test_a_name_without_address_is_told_apart_from_a_resolver_in_trouble(monkeypatch, errno, unknown):
-    def resolve(*_, **__):
-        raise socket.gaierror(errno, "not resolved")
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=socket.gaierror(errno, "not resolved")))
     with pytest.raises(ServerTrouble, match="not resolved") as raised:
         look_up("http://nowhere.example/a", 2.0)
     assert isinstance(raised.value, UnknownHost) == unknown
