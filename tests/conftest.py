@@ -3,8 +3,12 @@
 import os
 
 # Two workers on two cores: a library that starts its own threads only fights its neighbour. OpenMP, BLAS and numba
-# read these once, when they are loaded, and child processes inherit them.
+# read these once, when they are loaded. Verbs give torch all cores that they may use, so that a worker keeps to one:
+# with two threads each, toy trainings wait for each other ten times as long as they compute. Children inherit both.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", NUMBA_NUM_THREADS="1")
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 import hashlib
 import re
@@ -159,11 +163,9 @@ def make_patches(rng) -> "Callable[..., PatchTable]":
     from gennari.records import PatchTable
 
     def make(n: int, splits: tuple[str, ...] = ("train", "test"), faces: int = 50) -> PatchTable:
-        columns = {
-            name: np.zeros(n) for name in PatchTable.__dataclass_fields__
-        }  # of those that pairs and distances do not read
+        unread = {name: np.zeros(n) for name in PatchTable.__dataclass_fields__}  # by pairs and distances
         return PatchTable(
-            **columns
+            **unread
             | {
                 "brain": np.full(n, "P"),
                 "section": np.zeros(n, np.int32),
