@@ -1,5 +1,6 @@
 """Annotations as GeoJSON the way QuPath writes it; what nobody annotated is IGNORE."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -12,7 +13,7 @@ from shapely.geometry import MultiPolygon, Polygon
 
 from gennari.errors import InputError
 from gennari.records import IGNORE, LabelSet, Section
-from gennari.sources.atomic import write_json
+from gennari.sources.atomic import write_text
 from gennari.sources.documents import read_json
 from gennari.sources.drawings import MAX_COORDINATE, MAX_POINTS, check_count, check_size
 from gennari.sources.outlines import mask_polygons
@@ -64,21 +65,24 @@ def annotated_classes(path: Path, label_set: LabelSet) -> frozenset[int]:
 
 def write_annotation(path: Path, annotated: Sequence[Annotated], label_set: LabelSet) -> None:
     """Write annotations as a FeatureCollection that QuPath opens with class names and colours, atomically."""
+    outlines = shapely.to_geojson(np.array([piece.geometry for piece in annotated], object))
     features = [
-        {
-            "type": "Feature",
-            "geometry": shapely.geometry.mapping(piece.geometry),
-            "properties": {
-                "objectType": "annotation",
-                "classification": {
-                    "name": label_set.names[piece.class_index],
-                    "color": [int(label_set.colours[piece.class_index][k : k + 2], 16) for k in (1, 3, 5)],
-                },
-            },
-        }
-        for piece in annotated
+        f'{{"type": "Feature", "geometry": {outline}, "properties": {json.dumps(_properties(piece, label_set))}}}'
+        for piece, outline in zip(annotated, outlines, strict=True)
     ]
-    write_json(path, {"type": "FeatureCollection", "features": features})
+    # one feature a line: a line a number would be most of a large file
+    write_text(path, '{"type": "FeatureCollection", "features": [\n' + ",\n".join(features) + "\n]}\n")
+
+
+def _properties(piece: Annotated, label_set: LabelSet) -> dict[str, object]:
+    colour = label_set.colours[piece.class_index]
+    return {
+        "objectType": "annotation",
+        "classification": {
+            "name": label_set.names[piece.class_index],
+            "color": [int(colour[k : k + 2], 16) for k in (1, 3, 5)],
+        },
+    }
 
 
 def rasterise(annotated: Sequence[Annotated], section: Section, spacing_um: float) -> UInt8[np.ndarray, "h w"]:

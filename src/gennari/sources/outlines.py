@@ -31,28 +31,27 @@ def mask_polygons(mask: Bool[np.ndarray, "h w"], scale: float = 1.0) -> Polygon 
     if not rings:
         raise ValueError("the outlines of a mask must enclose an area, got a mask without any pixel")
     pieces, count = cast("tuple[Int32[np.ndarray, 'h w'], int]", ndimage.label(mask))  # by sides, as `trace` walks
-    outer: list[np.ndarray | None] = [None] * count
-    holes: list[list[np.ndarray]] = [[] for _ in range(count)]
-    for ring in rings:
-        piece = pieces[_pixel_inside(ring)] - 1
-        points = ring[:, ::-1] * scale
-        if _turns_clockwise(ring):
-            outer[piece] = points
-        else:
-            holes[piece].append(points)
-    polygons = [Polygon(shell, inner) for shell, inner in zip(outer, holes, strict=True)]
+    lengths = np.array([len(ring) for ring in rings])
+    starts, points = np.cumsum(lengths) - lengths, np.concatenate(rings)
+    row, col = _pixels_inside(points[starts], points[starts + 1])
+    piece, holes = pieces[row, col] - 1, ~_turn_clockwise(points, starts)
+    lines = shapely.linearrings(points[:, ::-1] * scale, indices=np.repeat(np.arange(len(rings)), lengths))
+    order = np.lexsort((holes, piece))  # of each piece its outline, then its holes
+    polygons = shapely.polygons(lines[order], indices=piece[order])
     return polygons[0] if count == 1 else shapely.multipolygons(polygons)
 
 
-def _pixel_inside(ring: Float[np.ndarray, "_ 2"]) -> tuple[int, int]:
-    """The pixel right of the ring's first step: `trace` keeps the inside there."""
-    (row, col), (next_row, next_col) = ring[:2]
-    down, right = np.sign(next_row - row), np.sign(next_col - col)
-    beside = {(0, 1): (0, 0), (1, 0): (0, -1), (0, -1): (-1, -1), (-1, 0): (-1, 0)}[int(down), int(right)]
-    return int(row) + beside[0], int(col) + beside[1]
+def _pixels_inside(first: Float[np.ndarray, "n 2"], second: Float[np.ndarray, "n 2"]) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels right of the rings' first steps, which go along one axis: `trace` keeps the inside there."""
+    down, right = np.sign(second - first).T
+    row, col = first.T
+    above, left = (down < 0) | (right < 0), (down > 0) | (right < 0)
+    return (row - above).astype(int), (col - left).astype(int)
 
 
-def _turns_clockwise(ring: Float[np.ndarray, "_ 2"]) -> bool:
-    """As the image is seen, rows down: an outer ring."""
-    row, col = ring.T
-    return float(col @ np.roll(row, -1) - row @ np.roll(col, -1)) > 0
+def _turn_clockwise(points: Float[np.ndarray, "m 2"], starts: np.ndarray) -> Bool[np.ndarray, " n"]:
+    """Which rings do, as the image is seen, rows down: outer ones."""
+    following = np.arange(1, len(points) + 1)
+    following[np.append(starts[1:], len(points)) - 1] = starts
+    (row, col), (next_row, next_col) = points.T, points[following].T
+    return np.add.reduceat(col * next_row - row * next_col, starts) > 0
