@@ -210,6 +210,7 @@ def test_wrong_usage_is_one_line_too(refused, arguments, expected):
     assert "See `gennari --help`" in said
 
 
+@pytest.mark.slow
 def test_a_fresh_process_says_the_same_without_a_traceback(tmp_path):
     command = [sys.executable, "-m", "gennari.cli.app", "demo", "--preset", "tniy", "--out", str(tmp_path / "new")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -1,7 +1,10 @@
 import json
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_the_doctor_passes_the_phantom_and_draws_it(gennari, phantom: Path, tmp_path: Path) -> None:
     arguments = ("check", phantom, "--preset", "mini", "--sections", 1)
     said = gennari(*arguments, "--figure", tmp_path / "figure.png", "--json")

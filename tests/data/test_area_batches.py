@@ -78,6 +78,7 @@ def test_even_classes_show_rare_ones_as_often_and_random_windows_do_not(batches:
     assert share(dataclasses.replace(batches, classes_even=False)) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("even", [True, False])
 def test_classes_come_alike_or_as_often_as_they_are_annotated(even: bool, batches: AreaBatches):
     """Windows of one output pixel show the very pixel that was drawn."""

@@ -161,6 +161,7 @@ def test_other_settings_in_the_same_folder_are_refused(whole, geometry, small, c
     assert _contents(whole) == before
 
 
+@pytest.mark.slow
 def test_an_individual_that_is_asked_for_alone_is_the_one_that_stands_there_among_others(geometry, small, tmp_path):
     first, second = (BrainPlan(name=name, role="labelled", sections=1) for name in "AB")
     both, alone = tmp_path / "both", tmp_path / "alone"
@@ -172,6 +173,7 @@ def test_an_individual_that_is_asked_for_alone_is_the_one_that_stands_there_amon
     assert _contents(alone / "brains" / "B") != _contents(both / "brains" / "A")
 
 
+@pytest.mark.slow
 def test_the_sealed_individual_is_drawn_from_a_seed_that_none_of_the_five_has(geometry, small, monkeypatch, tmp_path):
     seeds: dict[str, tuple[int, ...]] = {}
 
@@ -232,6 +234,7 @@ def test_a_mixed_data_set_says_who_stands_on_what(mixed):
     assert '"B": "large"' in (mixed / "phantom.json").read_text()
 
 
+@pytest.mark.slow
 def test_each_geometry_has_a_population_of_its_own(geometry, small, monkeypatch, tmp_path):
     made = []
 

@@ -117,6 +117,7 @@ def test_trends_are_shared_by_all_individuals_and_raise_the_density_from_front_t
     assert back - front == pytest.approx(0.7, abs=0.25)
 
 
+@pytest.mark.slow
 def test_two_individuals_fold_differently_and_a_smooth_warp_does_not(geometry, plain_settings):
     folded, warped = (
         [sulcal_depth_mm(_make(geometry, plain_settings, seed, **amounts).hemispheres[0]) for seed in (1, 2)]

@@ -92,6 +92,7 @@ def test_a_switch_at_0_gives_none_of_it_and_changes_nothing_else(brain, section,
     assert changed >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cracks", "folds", "dust", "missing"])
 def test_counts_have_the_mean_that_was_asked_for(brain, section, kind):
     only = NO_NUISANCE.model_copy(update={kind: 1.2})

@@ -52,6 +52,7 @@ def drawn(patches, rng) -> tuple[np.ndarray, np.ndarray]:
     return draw_pairs(patches, PairSettings(hub_fraction=0.1), rng)
 
 
+@pytest.mark.slow
 def test_threads_give_each_pair_the_distance_its_solver_gives(hemispheres, patches, drawn, tmp_path, ticks):
     pairs, calibrations = measure_all(hemispheres, patches, *drawn, Measuring(workers=2), tmp_path / "j", ticks.append)
     assert set(calibrations) == {"L", "R"}

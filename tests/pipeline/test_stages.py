@@ -156,6 +156,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
         open_run(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_while_the_first_works_and_let_in_after(tmp_path):
     program = (
         "import pathlib, sys\nfrom gennari.pipeline.stages import locked\nwith locked(pathlib.Path(sys.argv[1])): pass"

@@ -174,6 +174,7 @@ def test_other_values_are_refused(changes: dict, message: str, tmp_path: Path) -
         precomputed_pyramid(str(path))
 
 
+@pytest.mark.slow
 def test_pixels_that_are_not_square_and_chunks_too_large_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, np.zeros((8, 9, 1, 1), np.uint8), resolution=[2000, 3000, 1])
     with pytest.raises(InputError, match=r"square pixels, but scale .* has \(2000\.0, 3000\.0, 1\.0\) nm"):

@@ -62,6 +62,7 @@ def test_the_way_back_is_bilinear_on_the_grid_and_goes_round_a_closed_piece(shel
         section_points_um(unroll(cut_ribbon([shell(12.0, 9.0, 4)], section(0.013, 13.0), 200.0), depths=1)[0], arc, arc)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("y_mm", "least"), [(-85.0, 0.96), (-20.0, 0.98)])  # near the pole the sheet is cut flat
 def test_pixels_of_fsaverages_ribbon_come_back_within_a_pixel(y_mm: float, least: float):
     plane = Section(

@@ -165,6 +165,7 @@ def test_a_target_that_is_switched_off_has_no_part_in_the_gradient(world: World,
     assert all(0.05 < row.distance_share < 0.95 for row in both)
 
 
+@pytest.mark.slow
 def test_further_targets_are_learned_by_heads_that_come_back_with_the_weights(world: World, tmp_path: Path):
     place = world.patches.inflated_mm[:, 0] - 300
     angle = np.degrees(np.arccos(0.7 * place / 100))

@@ -60,7 +60,7 @@ def _weights(result: PretrainResult) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("others", [ALONE, {"use_distance": False}, {}], ids=["alone", "coordinates", "L"])
-@pytest.mark.parametrize("kind", ["hard", "soft"])
+@pytest.mark.parametrize("kind", [pytest.param("hard", marks=pytest.mark.slow), "soft"])
 def test_a_contrast_is_learned_alone_and_beside_the_others(kind: str, others: dict, world: World, tmp_path: Path):
     contrast = Contrast.model_validate({"kind": kind, "weight": 0.5, "mask_mm": 8.0, "projection": 4})
     settings = SETTINGS.model_copy(
@@ -91,6 +91,7 @@ def test_a_contrast_alone_is_judged_by_its_features_after_a_line(world: World, t
     assert result.history[-1].err_dist_mm == pytest.approx(error, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_contrast_takes_as_many_patches_as_the_same_without_it(world: World, tmp_path: Path, monkeypatch):
     """Alone it reads near pairs only; beside others as many of either kind, in the mean."""
     seen: list[tuple[int, np.ndarray]] = []

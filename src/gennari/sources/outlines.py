@@ -35,10 +35,11 @@ def mask_polygons(mask: Bool[np.ndarray, "h w"], scale: float = 1.0) -> Polygon 
     starts, points = np.cumsum(lengths) - lengths, np.concatenate(rings)
     row, col = _pixels_inside(points[starts], points[starts + 1])
     piece, holes = pieces[row, col] - 1, ~_turn_clockwise(points, starts)
-    lines = shapely.linearrings(points[:, ::-1] * scale, indices=np.repeat(np.arange(len(rings)), lengths))
+    # With indices both give arrays, also of one; shapely's annotations know only the case without.
+    lines = np.asarray(shapely.linearrings(points[:, ::-1] * scale, indices=np.repeat(np.arange(len(rings)), lengths)))
     order = np.lexsort((holes, piece))  # of each piece its outline, then its holes
-    polygons = shapely.polygons(lines[order], indices=piece[order])
-    return polygons[0] if count == 1 else shapely.multipolygons(polygons)
+    polygons = np.asarray(shapely.polygons(lines[order], indices=piece[order]))
+    return polygons[0] if count == 1 else cast("MultiPolygon", shapely.multipolygons(polygons))
 
 
 def _pixels_inside(first: Float[np.ndarray, "n 2"], second: Float[np.ndarray, "n 2"]) -> tuple[np.ndarray, np.ndarray]:
