@@ -83,6 +83,13 @@ def test_holes_and_islands_are_kept_and_later_pieces_win(label_set: LabelSet, sm
     np.testing.assert_array_equal(labels, expected)
 
 
+def test_a_feature_takes_one_line_and_its_points_come_back_as_they_were(label_set: LabelSet, tmp_path: Path) -> None:
+    pieces = [Annotated(k, box(0.1, 1 / 3, 1e5 + 1 / 7, 2 + k)) for k in (0, 3)]
+    write_annotation(tmp_path / "a.geojson", pieces, label_set)
+    assert len((tmp_path / "a.geojson").read_text().splitlines()) == len(pieces) + 2
+    assert read_annotation(tmp_path / "a.geojson", label_set) == pieces
+
+
 def test_qupath_finds_class_names_and_colours(label_set: LabelSet, tmp_path: Path) -> None:
     write_annotation(tmp_path / "a.geojson", [Annotated(3, box(0, 0, 2, 2))], label_set)
     document = json.loads((tmp_path / "a.geojson").read_text())
