@@ -48,7 +48,7 @@ def same(one: Sequence[PairBatch], other: Sequence[PairBatch]) -> bool:
 
 
 @pytest.mark.slow
-# two loaders on one core, to which a test worker keeps (tests/conftest.py), are too many for speed, which is torch's law
+# a test worker keeps to one core (tests/conftest.py), for which torch calls two loaders too many
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes:UserWarning")
 def test_loaders_give_the_same_batches_in_the_same_order(batches: PairBatches) -> None:
     make = made_from(batches)
