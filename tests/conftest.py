@@ -60,6 +60,18 @@ def _torch_starts_anew() -> None:
 
 
 @pytest.fixture
+def all_cores() -> Iterator[None]:
+    """A test worker's own core is joined by the others while the test runs."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    yield
+    os.sched_setaffinity(0, own)
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     """The same stream of random numbers for each test."""
     return np.random.default_rng(0)

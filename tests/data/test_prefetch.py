@@ -48,8 +48,7 @@ def same(one: Sequence[PairBatch], other: Sequence[PairBatch]) -> bool:
 
 
 @pytest.mark.slow
-# a test worker keeps to one core (tests/conftest.py), for which torch calls two loaders too many
-@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes:UserWarning")
+@pytest.mark.usefixtures("all_cores")  # torch warns of more loaders than cores
 def test_loaders_give_the_same_batches_in_the_same_order(batches: PairBatches) -> None:
     make = made_from(batches)
     seeds = torch.random.get_rng_state()
